@@ -1,0 +1,133 @@
+/// The row that describes an image format: how to recognise, open, create, check and dump it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vdisk/image.h"
+
+namespace vdisk {
+
+/// Which field gives the size of a VHD (FORMATS 1.5).
+enum class VhdSize { current, chs };
+
+/// How changes of a writable image reach the disk.
+enum class Durability {
+  crash_safe,   ///< ordered and logged, as DESIGN section 4 says
+  unpublished,  ///< the file has no name yet: close() writes everything, without order or log
+};
+
+struct ImageOptions {
+  Access access = Access::read_only;
+  Durability durability = Durability::crash_safe;
+  VhdSize vhd_size = VhdSize::current;
+  bool ignore_dirty_log = false;  ///< unsafe: open without replaying
+  u64 metadata_cache_bytes = 8 * mib;
+};
+
+/// What create writes about the parent of a differencing image.
+struct ParentSpec {
+  Guid content_id;
+  i64 modified_time = 0;            ///< seconds since 1970
+  std::string file_name;            ///< UTF-8, without directories
+  std::string relative_path;        ///< UTF-8, `\` separators, e.g. `.\base.vhdx`
+  std::string absolute_win32_path;  ///< UTF-8; empty when no Windows path is known
+};
+
+/// A new, empty image. Unset options take the format's defaults.
+struct CreateSpec {
+  ImageType type = ImageType::dynamic;
+  u64 virtual_size = 0;
+  std::optional<u32> block_size = {};
+  std::optional<u32> logical_sector_size = {};
+  std::optional<u32> physical_sector_size = {};
+  Guid id;
+  i64 created = 0;  ///< seconds since 1970
+  std::optional<ParentSpec> parent = {};
+};
+
+enum class Severity { info, warning, error };
+[[nodiscard]] std::string_view name(Severity severity) noexcept;
+
+/// One thing that check found. `id` is stable: the rule of FORMATS section 5, or a name.
+struct Finding {
+  std::string id;
+  Severity severity = Severity::info;
+  u64 offset = 0;  ///< of the structure in its file
+  std::string message;
+  std::string repair;  ///< what a repair would do; empty where nothing can be done
+};
+
+struct CheckReport {
+  std::vector<Finding> findings;  ///< at most max_findings; the rest is only counted
+  u64 suppressed_findings = 0;
+  u64 blocks_total = 0;
+  u64 blocks_allocated = 0;
+  u64 bytes_reclaimable = 0;
+  static constexpr std::size_t max_findings = 1000;
+
+  void add(Finding finding);
+  /// No finding is worse than Severity::info.
+  [[nodiscard]] bool clean() const noexcept;
+
+ private:
+  bool worse_than_info_ = false;
+};
+
+/// One field of an on-disk structure, for dump.
+struct Field {
+  std::string name;
+  u64 offset = 0;  ///< absolute, in the file
+  u64 size = 0;
+  std::string value;
+};
+struct Structure {
+  std::string name;  ///< e.g. "header 1", "log entry", "BAT"
+  u64 offset = 0;
+  u64 size = 0;
+  std::vector<Field> fields;
+};
+using StructureSink = std::function<Status(const Structure&)>;
+
+/// How sure probing is.
+enum class Match {
+  none,
+  head,  ///< a signature in bytes that a guest could have written (start of the file)
+  tail,  ///< a valid trailer behind the guest's data
+};
+
+/// Bytes of a file that probing looks at.
+struct ProbeWindow {
+  std::span<const std::byte> head;  ///< the first bytes, at most 512
+  std::span<const std::byte> tail;  ///< the last bytes, at most 1024, ending at the end of the file
+  u64 file_size = 0;
+};
+
+/// One row of the table in formats/formats.h. Functions never print, block on anything but the
+/// File, or start threads.
+struct Format {
+  std::string_view name;
+  std::span<const std::string_view> extensions;  ///< lower case, with the dot
+  Match (*probe)(const ProbeWindow&);
+  /// Whether a log must be replayed before the image may be read.
+  Result<bool> (*needs_recovery)(const File&);
+  /// Replays the log into the file (which may be an overlay): all targets are validated before the
+  /// first write. Idempotent.
+  Status (*recover)(File&);
+  Result<std::unique_ptr<Image>> (*open)(std::shared_ptr<File>, const ImageOptions&);
+  /// Fills in the defaults of a spec and refuses what the format cannot hold (invalid_argument,
+  /// virtual_size_invalid, block_size_invalid ...). Writes nothing.
+  Status (*complete)(CreateSpec&);
+  /// Lays an empty image out in an empty file. Does not flush.
+  Status (*create)(File&, const CreateSpec&);
+  /// Adds findings. Never changes the file. An error only when the file cannot be read at all.
+  Status (*check)(const File&, CheckReport&);
+  Status (*dump)(const File&, const StructureSink&);
+};
+
+}  // namespace vdisk

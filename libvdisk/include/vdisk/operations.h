@@ -1,0 +1,162 @@
+/// Long operations: plain synchronous functions over a Progress. Run them through Job to have them
+/// on a thread: `Job<Merged>::start([=](Progress& p) { return merge(options, p); })`.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "vdisk/disk.h"
+#include "vdisk/format.h"
+#include "vdisk/progress.h"
+
+namespace vdisk {
+
+/// Result of create, convert and snapshot.
+struct CreatedDisk {
+  std::filesystem::path path;
+  Guid id;
+  u64 virtual_size = 0;
+  std::string format;
+  ImageType type = ImageType::dynamic;
+  u32 block_size = 0;
+};
+
+struct Compacted {
+  u64 reclaimed_bytes = 0;
+  u64 moved_blocks = 0;
+};
+
+struct Merged {
+  u64 merged_bytes = 0;
+  std::filesystem::path into;
+  std::vector<std::filesystem::path> removed_files;
+};
+
+struct Resized {
+  u64 old_size = 0;
+  u64 new_size = 0;
+  u64 reclaimed_bytes = 0;
+};
+
+struct DifferingRange {
+  u64 offset = 0;
+  u64 length = 0;
+};
+
+struct Comparison {
+  bool identical = true;
+  u64 size_a = 0;
+  u64 size_b = 0;
+  std::optional<u64> first_difference = {};
+  std::vector<DifferingRange> ranges = {};  ///< only when asked for
+};
+
+struct Digest {
+  std::string algorithm;
+  std::string hex;
+  u64 virtual_size = 0;
+  u64 bytes_hashed = 0;  ///< bytes really read
+};
+
+/// Any output, for callers that keep jobs of several kinds in one place.
+using JobOutput = std::variant<std::monostate, CreatedDisk, Compacted, Merged, Resized, Comparison,
+                               Digest, CheckReport>;
+
+/// What a new image shall look like. Unset fields take the format's defaults.
+struct Target {
+  std::filesystem::path path;
+  std::optional<std::string> format = {};  ///< unset: by the extension of the path
+  std::optional<ImageType> type = {};      ///< unset: differencing with a parent, else dynamic
+  std::optional<u32> block_size = {};
+  std::optional<u32> logical_sector_size = {};
+  std::optional<u32> physical_sector_size = {};
+  std::optional<Guid> id = {};
+  bool replace = false;  ///< an existing file of that name may be replaced
+};
+
+/// Creates an image: empty, filled from `source`, or a child of `parent`.
+/// Crash: the path is absent (or the old file), or the complete image (DESIGN section 4).
+struct CreateOptions {
+  Target target;
+  std::optional<u64> size = {};  ///< bytes; unset: the size of the source or the parent
+  std::optional<std::filesystem::path> source = {};
+  std::optional<std::filesystem::path> parent = {};
+  /// A Windows path of the parent to store beside the relative one; unset: none is known.
+  std::optional<std::string> parent_windows_path = {};
+  OpenOptions open = {};  ///< for the source and the parent
+};
+Result<CreatedDisk> create(const CreateOptions& options, Progress& progress);
+
+/// Copies the guest's content of a disk (the whole chain) into a new image.
+struct ConvertOptions {
+  std::filesystem::path source;
+  Target target;
+  OpenOptions open = {};
+};
+Result<CreatedDisk> convert(const ConvertOptions& options, Progress& progress);
+
+/// Grows a disk. Crash: old or new size, data intact, always openable.
+struct ExpandOptions {
+  std::filesystem::path path;
+  u64 size = 0;  ///< the new size, bytes; must not be smaller than the present one
+  OpenOptions open = {};
+};
+Result<Resized> expand(const ExpandOptions& options, Progress& progress);
+
+/// Merges a child into one of its ancestors. The child's view stays the same at every instant; a
+/// rerun after an interruption finishes.
+struct MergeOptions {
+  std::filesystem::path child;
+  /// How many layers to merge down; ignored when `base` is set.
+  std::optional<u32> depth = {};                   ///< unset: 1
+  std::optional<std::filesystem::path> base = {};  ///< the ancestor to merge into
+  bool all = false;                                ///< into the last ancestor
+  bool delete_children = false;                    ///< remove the merged files at the end
+  bool force_siblings = false;  ///< merge although another image names the same parent
+  OpenOptions open = {};
+};
+Result<Merged> merge(const MergeOptions& options, Progress& progress);
+
+struct CompareOptions {
+  std::filesystem::path a;
+  std::filesystem::path b;
+  bool all_ranges = false;
+  bool strict_size = false;  ///< different sizes are a difference even if the rest is zero
+  OpenOptions open = {};
+};
+Result<Comparison> compare(const CompareOptions& options, Progress& progress);
+
+enum class DigestAlgorithm { xxh3_128, sha256 };
+struct HashOptions {
+  std::filesystem::path path;
+  DigestAlgorithm algorithm = DigestAlgorithm::xxh3_128;
+  OpenOptions open = {};
+};
+Result<Digest> hash(const HashOptions& options, Progress& progress);
+
+struct CheckOptions {
+  std::filesystem::path path;
+  bool chain = false;
+  OpenOptions open = {};
+};
+/// One report for each layer, leaf first.
+struct LayerReport {
+  std::filesystem::path path;
+  CheckReport report;
+};
+Result<std::vector<LayerReport>> check(const CheckOptions& options, Progress& progress);
+
+/// Hands every on-disk structure of one image to the sink.
+Status dump(const std::filesystem::path& path, const OpenOptions& options,
+            const StructureSink& sink);
+
+/// Names of the formats that can be created, in the order of the table.
+[[nodiscard]] std::vector<std::string> format_names();
+/// The format that an extension stands for (".vhdx" -> "vhdx"); empty when none.
+[[nodiscard]] std::optional<std::string> format_for_extension(const std::filesystem::path& path);
+
+}  // namespace vdisk
