@@ -32,7 +32,10 @@ struct ImageOptions {
 
 /// What create writes about the parent of a differencing image.
 struct ParentSpec {
-  Guid content_id;
+  std::string format;               ///< name of the parent's format; complete() refuses another one
+  Guid content_id;                  ///< Image::content_id of the parent
+  Guid disk_id;                     ///< ImageInfo::id of the parent
+  Geometry geometry;                ///< of the parent
   i64 modified_time = 0;            ///< seconds since 1970
   std::string file_name;            ///< UTF-8, without directories
   std::string relative_path;        ///< UTF-8, `\` separators, e.g. `.\base.vhdx`
@@ -44,9 +47,12 @@ struct CreateSpec {
   ImageType type = ImageType::dynamic;
   u64 virtual_size = 0;
   std::optional<u32> block_size = {};
+  /// Unset: the parent's, else the format's default.
   std::optional<u32> logical_sector_size = {};
   std::optional<u32> physical_sector_size = {};
-  Guid id;
+  /// VHD UniqueId, VHDX virtual disk id. Unset: complete() takes the parent's disk id where the
+  /// format says that both are equal (VHDX), else a random one.
+  std::optional<Guid> id = {};
   i64 created = 0;  ///< seconds since 1970
   std::optional<ParentSpec> parent = {};
 };

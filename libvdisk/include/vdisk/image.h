@@ -47,6 +47,8 @@ struct ParentLink {
   std::vector<Guid> accepted_ids;           ///< content ids of which the parent must have one
   std::vector<ParentPath> paths;            ///< in the order in which they are to be tried
   std::optional<i64> parent_modified_time;  ///< VHD: seconds since 1970; a difference is a warning
+  /// False: a parent larger than the child is refused unless the caller named it (VHD, rule V35).
+  bool larger_parent_allowed = true;
 };
 
 /// Something odd but tolerable that was seen while opening; `id` is the rule of FORMATS section 5.
