@@ -119,6 +119,8 @@ struct ProbeWindow {
 struct Format {
   std::string_view name;
   std::span<const std::string_view> extensions;  ///< lower case, with the dot
+  /// Any file is one of these (raw): chosen by name or extension only, never by content.
+  bool matches_any_content = false;
   Match (*probe)(const ProbeWindow&);
   /// Whether a log must be replayed before the image may be read.
   Result<bool> (*needs_recovery)(const File&);
