@@ -50,7 +50,8 @@ class File {
   /// All earlier writes and the size are durable when this succeeds. After a failure the handle is
   /// poisoned: every later write or flush fails with Errc::poisoned.
   virtual Status flush() = 0;
-  /// The first hole at or after `offset`; {size, 0} when there is none.
+  /// The first hole at or after `offset` (of a hole around `offset`, the part from there on);
+  /// {size, 0} when there is none.
   [[nodiscard]] virtual Result<Hole> next_hole(u64 offset) const;
   /// Host bytes really occupied; equals size() where the host cannot tell.
   [[nodiscard]] virtual Result<u64> allocated_size() const { return size(); }
