@@ -16,10 +16,9 @@ namespace vdisk {
 /// The row whose extensions contain this one (with the dot, any case); null when none.
 [[nodiscard]] const Format* find_format_by_extension(std::string_view extension);
 
-/// Which format the content of a file is. A valid trailer behind the guest's data beats a
-/// signature at the start, which a guest can forge; several answers of one strength are
-/// ambiguous_format. Null: no format recognises it. Reads at most the first 512 and last 1024
-/// bytes.
+/// Which format the content of a file is. Null: no format recognises it. Two formats that both
+/// recognise it (a signature at the start and another one's trailer included) are
+/// ambiguous_format: only the caller can decide. Reads the first 512 and last 1024 bytes at most.
 [[nodiscard]] Result<const Format*> probe(const File& file);
 
 }  // namespace vdisk
