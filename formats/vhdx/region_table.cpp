@@ -1,0 +1,199 @@
+#include "formats/vhdx/region_table.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "base/try.h"
+#include "formats/vhdx/ids.h"
+#include "formats/vhdx/rules.h"
+
+namespace vdisk::vhdx {
+
+namespace {
+
+constexpr u32 required_flag = 1;
+
+using Copy = std::vector<std::byte>;
+
+bool is_valid_copy(const Copy& copy) {
+  const auto raw = load<RawRegionTableHeader>(copy);
+  return equals_text(raw.signature, region_table_signature) &&
+         raw.checksum.value() ==
+             crc32c_without_field(copy, offsetof(RawRegionTableHeader, checksum));
+}
+
+/// Selects the copy to use (X16, X17).
+Result<Copy> select_copy(const File& file, RegionTable& table) {
+  Copy first(region_table_size);
+  Copy second(region_table_size);
+  VDISK_TRY(file.read_at(region_table_offsets[0], first));
+  VDISK_TRY(file.read_at(region_table_offsets[1], second));
+  const bool first_valid = is_valid_copy(first);
+  const bool second_valid = is_valid_copy(second);
+  if (!first_valid && !second_valid) {
+    return broken(16, Errc::header_checksum, region_table_offsets[0],
+                  fmt::format("region tables at {:#x} and {:#x}: signature or checksum wrong in "
+                              "both, expected a valid one",
+                              region_table_offsets[0], region_table_offsets[1]));
+  }
+  table.used_copy = first_valid ? 0 : 1;
+  table.other_valid = first_valid && second_valid;
+  table.copies_differ = table.other_valid && first != second;
+  return first_valid ? first : second;
+}
+
+Status validate_place(const Region& region, u64 entry_offset, u64 file_size) {
+  if (region.length == 0 || !is_aligned(region.offset, region_alignment) ||
+      !is_aligned(region.length, region_alignment) || region.offset < header_section_size) {
+    return broken(21, Errc::header_invalid, entry_offset,
+                  fmt::format("region entry at {:#x}: {:#x} bytes at {:#x}, expected multiples of "
+                              "1 MiB behind the first 1 MiB",
+                              entry_offset, region.length, region.offset));
+  }
+  if (!lies_within(region.offset, region.length, 0, file_size)) {
+    return broken(21, place_error(region.offset, region.length, Errc::header_invalid), entry_offset,
+                  fmt::format("region entry at {:#x}: {:#x} bytes at {:#x}, expected inside the "
+                              "file of {:#x} bytes",
+                              entry_offset, region.length, region.offset, file_size));
+  }
+  return {};
+}
+
+Status decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, RegionTable& table) {
+  const auto raw = load<RawRegionTableHeader>(copy);
+  const u32 count = raw.entry_count.value();
+  if (count > max_region_entries || raw.reserved.value() != 0) {
+    return broken(18, Errc::header_invalid, copy_offset,
+                  fmt::format("region table at {:#x}: {} entries, reserved {:#x}, expected at most "
+                              "2047 and 0",
+                              copy_offset, count, raw.reserved.value()));
+  }
+  for (u32 index = 0; index < count; ++index) {
+    const u64 place = sizeof(RawRegionTableHeader) + u64{index} * sizeof(RawRegionEntry);
+    const auto entry = load<RawRegionEntry>(std::span(copy).subspan(place));
+    const u32 flags = entry.required.value();
+    const Region region{.id = decode(entry.guid),
+                        .offset = entry.file_offset.value(),
+                        .length = entry.length.value(),
+                        .required = (flags & required_flag) != 0};
+    if ((flags & ~required_flag) != 0) {
+      table.warnings.push_back(
+          {rule_name(19), fmt::format("region entry at {:#x}: flags {:#x}, expected only bit 0",
+                                      copy_offset + place, flags)});
+    }
+    VDISK_TRY(validate_place(region, copy_offset + place, file_size));
+    table.regions.push_back(region);
+  }
+  return {};
+}
+
+/// X20: each id once. Sorting keeps 2047 entries cheap.
+Status validate_unique(const RegionTable& table, u64 copy_offset) {
+  std::vector<Guid> ids;
+  for (const Region& region : table.regions) ids.push_back(region.id);
+  std::ranges::sort(ids);
+  const auto twice = std::ranges::adjacent_find(ids);
+  if (twice == ids.end()) return {};
+  return broken(20, Errc::header_invalid, copy_offset,
+                fmt::format("region table at {:#x}: region {} twice, expected once", copy_offset,
+                            to_string(*twice)));
+}
+
+/// X22: regions and log are disjoint; alignment keeps them out of the header section.
+Status validate_disjoint(const RegionTable& table, const Header& header, u64 copy_offset) {
+  std::vector<Extent> places{{.offset = header.log_offset, .length = header.log_length}};
+  for (const Region& region : table.regions) {
+    places.push_back({.offset = region.offset, .length = region.length});
+  }
+  std::ranges::sort(places);
+  for (std::size_t index = 1; index < places.size(); ++index) {
+    const Extent& before = places[index - 1];
+    if (!overlaps(before.offset, before.length, places[index].offset, places[index].length)) {
+      continue;
+    }
+    return broken(22, Errc::header_invalid, copy_offset,
+                  fmt::format("region table at {:#x}: the areas at {:#x} and {:#x} overlap, "
+                              "expected disjoint regions and log",
+                              copy_offset, before.offset, places[index].offset));
+  }
+  return {};
+}
+
+/// X23, X24: both known regions, and no unknown required one.
+Status select_known(RegionTable& table, u64 copy_offset) {
+  for (const Region& region : table.regions) {
+    if (region.id == bat_region_id) {
+      table.bat = region;
+    } else if (region.id == metadata_region_id) {
+      table.metadata = region;
+    } else if (region.required) {
+      return broken(24, Errc::unsupported, copy_offset,
+                    fmt::format("region table at {:#x}: unknown required region {}, expected only "
+                                "known ones",
+                                copy_offset, to_string(region.id)));
+    }
+  }
+  if (table.bat.length != 0 && table.metadata.length != 0) return {};
+  return broken(23, Errc::header_invalid, copy_offset,
+                fmt::format("region table at {:#x}: no {} region, expected BAT and metadata",
+                            copy_offset, table.bat.length == 0 ? "BAT" : "metadata"));
+}
+
+void add_copy_warnings(RegionTable& table) {
+  const u64 used = region_table_offsets[table.used_copy];
+  const u64 other = region_table_offsets[1 - table.used_copy];
+  if (!table.other_valid) {
+    table.warnings.push_back(
+        {rule_name(16), fmt::format("region table at {:#x}: signature or checksum wrong; the "
+                                    "copy at {:#x} is used",
+                                    other, used)});
+  }
+  if (table.copies_differ) {
+    table.warnings.push_back(
+        {rule_name(17), fmt::format("region table at {:#x}: differs from the copy at {:#x}, which "
+                                    "is used",
+                                    other, used)});
+  }
+}
+
+}  // namespace
+
+Result<RegionTable> read_region_table(const File& file, const Header& header) {
+  RegionTable table;
+  VDISK_ASSIGN(const u64 file_size, file.size());
+  VDISK_ASSIGN(const Copy copy, select_copy(file, table));
+  const u64 copy_offset = region_table_offsets[table.used_copy];
+  VDISK_TRY(decode_entries(copy, copy_offset, file_size, table));
+  VDISK_TRY(validate_unique(table, copy_offset));
+  VDISK_TRY(validate_disjoint(table, header, copy_offset));
+  VDISK_TRY(select_known(table, copy_offset));
+  add_copy_warnings(table);
+  return table;
+}
+
+std::vector<std::byte> encode_region_table(std::span<const Region> regions) {
+  std::vector<std::byte> copy(region_table_size);
+  RawRegionTableHeader raw{};
+  std::ranges::copy(region_table_signature, raw.signature.begin());
+  raw.entry_count = static_cast<u32>(regions.size());
+  std::size_t place = sizeof raw;
+  for (const Region& region : regions) {
+    RawRegionEntry entry{};
+    entry.guid = encode(region.id);
+    entry.file_offset = region.offset;
+    entry.length = region.length;
+    entry.required = region.required ? required_flag : 0;
+    store(std::span(copy).subspan(place), entry);
+    place += sizeof entry;
+  }
+  store(copy, raw);
+  raw.checksum = crc32c_without_field(copy, offsetof(RawRegionTableHeader, checksum));
+  store(copy, raw);
+  return copy;
+}
+
+}  // namespace vdisk::vhdx

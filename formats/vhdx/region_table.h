@@ -1,0 +1,38 @@
+/// The region tables: where the BAT, the metadata and unknown regions are (FORMATS 2.4).
+///
+/// Copy 1 is used when it is valid, else copy 2. Both change only through the log.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "formats/vhdx/header.h"
+#include "vdisk/file.h"
+#include "vdisk/image.h"
+
+namespace vdisk::vhdx {
+
+struct Region {
+  Guid id;
+  u64 offset = 0;
+  u32 length = 0;
+  bool required = false;
+};
+
+struct RegionTable {
+  std::vector<Region> regions;  ///< all, in the order of the table
+  Region bat;
+  Region metadata;
+  int used_copy = 0;           ///< 0 or 1: index into region_table_offsets
+  bool other_valid = true;     ///< false: the other copy has a bad signature or checksum (X16)
+  bool copies_differ = false;  ///< both valid, different content (X17)
+  std::vector<Warning> warnings;
+};
+
+/// Reads and validates the table; the place of the log comes from `header`.
+/// Errors: X16, X18, X20..X24 (corrupt kinds, truncated, unsupported), io.
+[[nodiscard]] Result<RegionTable> read_region_table(const File& file, const Header& header);
+/// The 64 KiB of one copy, with CRC.
+[[nodiscard]] std::vector<std::byte> encode_region_table(std::span<const Region> regions);
+
+}  // namespace vdisk::vhdx
