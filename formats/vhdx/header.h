@@ -24,9 +24,9 @@ inline constexpr u64 min_sequence_numbers_left = 1024;
 
 struct Header {
   u64 sequence_number = 0;
-  Guid file_write_guid;
-  Guid data_write_guid;
-  Guid log_guid;  ///< zero: the log is empty
+  Guid file_write_guid = {};
+  Guid data_write_guid = {};
+  Guid log_guid = {};  ///< zero: the log is empty
   u16 log_version = supported_log_version;
   u16 version = format_version;
   u32 log_length = 0;

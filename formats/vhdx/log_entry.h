@@ -22,14 +22,14 @@ struct LogEntryHeader {
   u32 tail = 0;  ///< from the start of the log
   u64 sequence_number = 0;
   u32 descriptor_count = 0;
-  Guid log_guid;
+  Guid log_guid = {};
   u64 flushed_file_offset = 0;
   u64 last_file_offset = 0;
 };
 
 /// What an entry must fit into.
 struct LogRing {
-  Guid log_guid;
+  Guid log_guid = {};
   u32 log_length = 0;
 };
 
@@ -93,7 +93,7 @@ struct LogPage {
 };
 
 struct LogEntrySpec {
-  Guid log_guid;
+  Guid log_guid = {};
   u64 sequence_number = 0;
   u32 tail = 0;
   u64 flushed_file_offset = 0;

@@ -15,7 +15,7 @@ namespace vdisk::vhdx {
 inline constexpr u32 max_item_length = mib;
 
 struct MetadataItem {
-  Guid id;
+  Guid id = {};
   bool is_user = false;
   bool is_virtual_disk = false;
   bool is_required = false;
@@ -30,7 +30,7 @@ struct Metadata {
   u64 virtual_disk_size = 0;
   u32 logical_sector_size = 512;
   u32 physical_sector_size = 512;
-  Guid virtual_disk_id;
+  Guid virtual_disk_id = {};
   std::vector<MetadataItem> items;       ///< all, in the order of the table
   std::optional<ParentLocator> locator;  ///< set exactly when has_parent
   u64 size_item_file_offset = 0;         ///< of the Virtual Disk Size item, in the file

@@ -13,7 +13,7 @@
 namespace vdisk::vhdx {
 
 struct Region {
-  Guid id;
+  Guid id = {};
   u64 offset = 0;
   u32 length = 0;
   bool required = false;
