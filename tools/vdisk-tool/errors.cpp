@@ -1,0 +1,104 @@
+/// Errors for people: every message on one line, hints where there is something to do.
+#include "errors.h"
+
+#include <cerrno>
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "output.h"
+#include "signals.h"
+
+namespace vdisk::tool {
+namespace {
+
+constexpr int signal_exit_base = 128;
+constexpr int broken_pipe_signal = 13;
+
+struct Hint {
+  Errc code;
+  std::string_view text;
+};
+constexpr Hint hints[] = {
+    {Errc::not_image, "if it is a raw disk, say so with --format raw"},
+    {Errc::ambiguous_format, "decide with --format raw, --format vhd or --format vhdx"},
+    {Errc::format_mismatch, "leave --format out to have the format found by content"},
+    {Errc::file_exists, "--force replaces it"},
+    {Errc::same_file, "give the result another name"},
+    {Errc::busy, "another program uses the image; try again when it has closed it"},
+    {Errc::needs_replay,
+     "--read-log=memory reads through the log, --read-log=replay writes it to the file"},
+    {Errc::has_children, "merge the other children first, or give them up with --force-siblings"},
+    {Errc::parent_access_denied,
+     "--parent-root DIR allows a directory, --parent FILE names the parent itself"},
+    {Errc::parent_not_found,
+     "--parent FILE names the parent, --parent-root DIR and --map-parent FROM=TO widen the search"},
+    {Errc::parent_mismatch,
+     "the parent was changed or is another disk; its former content is needed for this child"},
+    {Errc::poisoned, "the storage failed; check the disk, then look at the image with check"},
+    {Errc::no_space, "make room on the disk and run the command again"},
+};
+
+/// Verbs whose --format names the format of the result.
+bool makes_images(std::string_view verb) {
+  return verb == "create" || verb == "convert" || verb == "snapshot";
+}
+
+std::string with_source_format(std::string_view text) {
+  constexpr std::string_view option = "--format";
+  std::string result(text);
+  for (auto at = result.find(option); at != std::string::npos; at = result.find(option, at + 2))
+    result.replace(at, option.size(), "--source-format");
+  return result;
+}
+
+bool is_broken_pipe(const Error& error) {
+  return error.os_error == EPIPE;
+}
+
+void write_error(std::string_view text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
+}  // namespace
+
+std::unexpected<Error> usage_error(std::string message) {
+  return fail(Errc::invalid_argument, std::move(message));
+}
+
+int exit_code(const Error& error) {
+  if (error.code == Errc::canceled && received_signal() != 0)
+    return signal_exit_base + received_signal();
+  if (is_broken_pipe(error)) return signal_exit_base + broken_pipe_signal;
+  if (error.code == Errc::invalid_argument) return static_cast<int>(Exit::usage);
+  return static_cast<int>(Exit::failed);
+}
+
+std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
+  if (error.code == Errc::canceled && verb == "merge")
+    return "the child still reads as before; run the same command again to finish";
+  if (error.code == Errc::not_regular)
+    return "only regular files are accepted; block devices with --allow-device";
+  if (error.code == Errc::invalid_argument) {
+    return verb.empty() ? "vdisk-tool --help lists the verbs"
+                        : fmt::format("vdisk-tool {} --help shows the options", verb);
+  }
+  for (const auto& hint : hints) {
+    if (hint.code != error.code) continue;
+    return makes_images(verb) ? with_source_format(hint.text) : std::string(hint.text);
+  }
+  return std::nullopt;
+}
+
+void report(const Error& error, std::string_view verb) {
+  if (is_broken_pipe(error)) return;  // whoever reads had enough, and knows it
+  const auto message = error.message.empty() ? describe(error.code) : error.message;
+  write_error(fmt::format("vdisk-tool: {}\n", escaped(message)));
+  if (const auto hint = hint_for(error, verb)) write_error(fmt::format("hint: {}\n", *hint));
+}
+
+void remark(std::string_view text) {
+  write_error(fmt::format("vdisk-tool: {}\n", escaped(text)));
+}
+
+}  // namespace vdisk::tool

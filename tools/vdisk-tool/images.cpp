@@ -1,0 +1,49 @@
+/// Words for images.
+#include "images.h"
+
+#include <ctime>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "size.h"
+
+namespace vdisk::tool {
+
+std::string text_of(const std::filesystem::path& path) {
+  return path.native();
+}
+
+std::string kind_of(std::string_view format, ImageType type) {
+  if (format == "raw") return "raw";
+  return fmt::format("{} {}", format, name(type));
+}
+
+std::string iso_time(i64 seconds_since_1970) {
+  const std::time_t seconds = seconds_since_1970;
+  std::tm fields{};
+  if (gmtime_r(&seconds, &fields) == nullptr) return "";
+  constexpr int first_year = 1900;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", fields.tm_year + first_year,
+                     fields.tm_mon + 1, fields.tm_mday, fields.tm_hour, fields.tm_min,
+                     fields.tm_sec);
+}
+
+void print_created(const CreatedDisk& created, const OutputOptions& options, std::string_view verb,
+                   std::string_view remark) {
+  if (options.json) {
+    print_json({{"path", text_of(created.path)},
+                {"format", created.format},
+                {"type", name(created.type)},
+                {"virtual_size", created.virtual_size},
+                {"block_size", created.block_size},
+                {"id", to_string(created.id)}});
+    return;
+  }
+  print_result(options,
+               fmt::format("{} {}: {}, {}{}{}", verb, escaped(text_of(created.path)),
+                           kind_of(created.format, created.type), short_size(created.virtual_size),
+                           remark.empty() ? "" : "; ", remark));
+}
+
+}  // namespace vdisk::tool

@@ -1,0 +1,24 @@
+/// What commands tell about images, in words and in JSON.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "output.h"
+#include "vdisk/operations.h"
+
+namespace vdisk::tool {
+
+/// A path as text; the bytes are those of the file system, not necessarily UTF-8.
+[[nodiscard]] std::string text_of(const std::filesystem::path& path);
+/// "vhdx dynamic"; only "raw" where there is but one type.
+[[nodiscard]] std::string kind_of(std::string_view format, ImageType type);
+/// `2026-11-21T02:57:47Z`.
+[[nodiscard]] std::string iso_time(i64 seconds_since_1970);
+
+/// "created disk.vhdx: vhdx dynamic, 64 GiB", or the JSON document of a new image.
+void print_created(const CreatedDisk& created, const OutputOptions& options, std::string_view verb,
+                   std::string_view remark = {});
+
+}  // namespace vdisk::tool

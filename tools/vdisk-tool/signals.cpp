@@ -1,0 +1,62 @@
+/// Signal handlers only take a note; the loops that poll jobs and move bytes look at it.
+#include "signals.h"
+
+#include <csignal>
+#include <initializer_list>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace vdisk::tool {
+namespace {
+
+volatile std::sig_atomic_t noted_signal = 0;
+
+extern "C" void note_signal(int number) {
+  noted_signal = number;
+}
+
+void install(int number) {
+  struct sigaction previous{};
+  sigaction(number, nullptr, &previous);
+  if (previous.sa_handler == SIG_IGN) return;  // nohup: stays ignored
+  struct sigaction action{};
+  action.sa_handler = note_signal;
+  // Without SA_RESTART: a read from a pipe ends. SA_RESETHAND: the second one kills.
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigemptyset(&action.sa_mask);
+  sigaction(number, &action, nullptr);
+}
+
+void ignore(int number) {
+  struct sigaction action{};
+  action.sa_handler = SIG_IGN;
+  sigaction(number, &action, nullptr);
+}
+
+/// A closed descriptor is replaced by one whose use fails, as that of a closed one does.
+void occupy(int descriptor, int flags) {
+  if (fcntl(descriptor, F_GETFD) == -1) (void)open("/dev/null", flags);
+}
+
+}  // namespace
+
+void prepare_process() {
+  occupy(STDIN_FILENO, O_WRONLY);
+  occupy(STDOUT_FILENO, O_RDONLY);
+  occupy(STDERR_FILENO, O_RDWR);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) install(number);
+  ignore(SIGPIPE);  // a closed pipe is an error of write(), told by the exit code
+  ignore(SIGXFSZ);  // a size limit is an error of write() too
+}
+
+int received_signal() noexcept {
+  return noted_signal;
+}
+
+Status check_interrupted() {
+  if (received_signal() != 0) return fail(Errc::canceled, "canceled");
+  return {};
+}
+
+}  // namespace vdisk::tool
