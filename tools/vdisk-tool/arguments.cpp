@@ -154,75 +154,63 @@ void Arguments::action(std::string_view names, std::function<void()> act, std::s
 
 void Arguments::text(std::string_view name, std::string_view placeholder,
                      std::optional<std::string>& value, std::string_view help) {
-  option(
-      name, placeholder,
-      [&value](const std::string& word) -> Status {
-        value = word;
-        return {};
-      },
-      help);
+  const auto accept = [&value](const std::string& word) -> Status {
+    value = word;
+    return {};
+  };
+  option(name, placeholder, accept, help);
 }
 
 void Arguments::path(std::string_view name, std::optional<std::filesystem::path>& value,
                      std::string_view help) {
-  option(
-      name, "FILE",
-      [&value](const std::string& word) -> Status {
-        if (word.empty()) return fail(Errc::invalid_argument, "the name is empty");
-        value = word;
-        return {};
-      },
-      help);
+  const auto accept = [&value](const std::string& word) -> Status {
+    if (word.empty()) return fail(Errc::invalid_argument, "the name is empty");
+    value = word;
+    return {};
+  };
+  option(name, "FILE", accept, help);
 }
 
 void Arguments::size(std::string_view name, std::optional<u64>& value, std::string_view help) {
-  option(
-      name, "SIZE",
-      [&value](const std::string& word) -> Status {
-        TOOL_ASSIGN(value, parse_size(word));
-        return {};
-      },
-      help);
+  const auto accept = [&value](const std::string& word) -> Status {
+    TOOL_ASSIGN(value, parse_size(word));
+    return {};
+  };
+  option(name, "SIZE", accept, help);
 }
 
 void Arguments::size(std::string_view name, std::optional<u32>& value, std::string_view help) {
-  option(
-      name, "SIZE",
-      [&value](const std::string& word) -> Status {
-        TOOL_ASSIGN(const u64 bytes, parse_size(word));
-        if (bytes > std::numeric_limits<u32>::max())
-          return fail(Errc::invalid_argument, fmt::format("\"{}\" is 4 GiB or more", word));
-        value = static_cast<u32>(bytes);
-        return {};
-      },
-      help);
+  const auto accept = [&value](const std::string& word) -> Status {
+    TOOL_ASSIGN(const u64 bytes, parse_size(word));
+    if (bytes > std::numeric_limits<u32>::max())
+      return fail(Errc::invalid_argument, fmt::format("\"{}\" is 4 GiB or more", word));
+    value = static_cast<u32>(bytes);
+    return {};
+  };
+  option(name, "SIZE", accept, help);
 }
 
 void Arguments::offset(std::string_view name, u64& value, std::string_view help) {
-  option(
-      name, "OFFSET",
-      [&value](const std::string& word) -> Status {
-        TOOL_ASSIGN(value, parse_offset(word));
-        return {};
-      },
-      help);
+  const auto accept = [&value](const std::string& word) -> Status {
+    TOOL_ASSIGN(value, parse_offset(word));
+    return {};
+  };
+  option(name, "OFFSET", accept, help);
 }
 
 void Arguments::chosen(std::string_view name, std::vector<std::string_view> words,
                        std::function<void(std::size_t)> take, std::string_view help) {
   const auto placeholder = fmt::format("{}", fmt::join(words, "|"));
-  option(
-      name, placeholder,
-      [words, take = std::move(take)](const std::string& word) -> Status {
-        const auto found = std::ranges::find(words, word);
-        if (found == words.end()) {
-          return fail(Errc::invalid_argument, fmt::format("\"{}\" is not known, expected {}", word,
-                                                          fmt::join(words, ", ")));
-        }
-        take(static_cast<std::size_t>(found - words.begin()));
-        return {};
-      },
-      help);
+  const auto accept = [words, take = std::move(take)](const std::string& word) -> Status {
+    const auto found = std::ranges::find(words, word);
+    if (found == words.end()) {
+      return fail(Errc::invalid_argument,
+                  fmt::format("\"{}\" is not known, expected {}", word, fmt::join(words, ", ")));
+    }
+    take(static_cast<std::size_t>(found - words.begin()));
+    return {};
+  };
+  option(name, placeholder, accept, help);
 }
 
 Error Arguments::unknown_word(const std::vector<std::string>& words) const {
