@@ -1,0 +1,40 @@
+/// A FileSystem in memory: names, locks, temporaries and publication without a disk.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <mutex>
+
+#include "io/memory_file.h"
+
+namespace vdisk::test {
+
+/// Folders exist as soon as a name lies in them. Threads: as FileSystem.
+class MemoryFileSystem : public FileSystem {
+ public:
+  Result<std::shared_ptr<File>> open(const std::filesystem::path& path,
+                                     const FileOptions& options) override;
+  Result<std::shared_ptr<File>> open_beneath(const std::filesystem::path& root,
+                                             const std::filesystem::path& relative,
+                                             const FileOptions& options) override;
+  Result<std::shared_ptr<File>> create_beside(const std::filesystem::path& target) override;
+  Status publish(File& temporary, const std::filesystem::path& target, bool replace) override;
+  Status remove(const std::filesystem::path& path) override;
+  [[nodiscard]] Result<FileId> identity(const std::filesystem::path& path) const override;
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> list(
+      const std::filesystem::path& directory) const override;
+  [[nodiscard]] Result<std::filesystem::path> absolute(
+      const std::filesystem::path& path) const override;
+
+ private:
+  struct Node;
+  class Handle;
+  Result<std::shared_ptr<File>> open_node(std::shared_ptr<Node> node, const std::string& name,
+                                          const FileOptions& options);
+
+  mutable std::mutex mutex_;
+  std::map<std::filesystem::path, std::shared_ptr<Node>> nodes_;
+  u64 temporaries_ = 0;
+};
+
+}  // namespace vdisk::test
