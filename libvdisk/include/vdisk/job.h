@@ -103,8 +103,10 @@ class [[nodiscard]] Job {
   /// canceled: it won, the result will be Errc::canceled; already_canceled: an earlier one won;
   /// too_late: the operation ends by itself, or has ended.
   Errc cancel() { return core_->cancel(); }
-  /// Called on the job's thread, at most once per millisecond, and once at the end. Exceptions
-  /// thrown by the callback are swallowed. Set before or while running; replaces the former one.
+  /// Called on the job's thread, at most once per millisecond, and once at the end; at once, by
+  /// this call, when the job has ended before. Exceptions thrown by the callback are swallowed.
+  /// Replaces the former one, which is not running any more when this returns. The callback may
+  /// call every function of the job, and may destroy it.
   void on_progress(std::function<void(const JobEvent&)> callback) {
     core_->on_progress(std::move(callback));
   }
