@@ -90,7 +90,7 @@ class FileSystem {
   virtual Result<std::shared_ptr<File>> open_beneath(const std::filesystem::path& root,
                                                      const std::filesystem::path& relative,
                                                      const FileOptions& options) = 0;
-  /// An empty, exclusively locked, writable file in the directory of `target`, under a
+  /// An empty, writable file in the directory of `target`, under a
   /// recognisable temporary name (returned by name()).
   virtual Result<std::shared_ptr<File>> create_beside(const std::filesystem::path& target) = 0;
   /// Gives a flushed temporary its final name and makes that durable. Without `replace` an
