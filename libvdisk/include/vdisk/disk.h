@@ -102,7 +102,7 @@ class Disk {
   [[nodiscard]] Result<MappedExtent> extent_at(u64 offset, u64 limit) const;
   /// The same for one layer alone (0 is the leaf).
   [[nodiscard]] Result<Extent> layer_extent_at(std::size_t index, u64 offset, u64 limit) const;
-  /// The file of a layer, for callers that do their own payload I/O.
+  /// The file of a layer (index < depth()), for callers that do their own payload I/O.
   [[nodiscard]] File& layer_file(std::size_t index) const;
   /// Own payload I/O: Image::reserve and Image::commit of the leaf. A partial write into a child
   /// must cover whole sectors.
@@ -113,8 +113,9 @@ class Disk {
   /// Flushes, marks the image clean and releases everything; the Disk is unusable afterwards.
   Status close();
 
+  struct Core;  ///< the inside, for the library itself
+
  private:
-  struct Core;
   friend struct DiskAccess;
   explicit Disk(std::unique_ptr<Core> core);
   std::unique_ptr<Core> core_;

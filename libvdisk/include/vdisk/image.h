@@ -44,9 +44,10 @@ struct ParentPath {
 
 /// What a differencing image says about its parent.
 struct ParentLink {
-  std::vector<Guid> accepted_ids;           ///< content ids of which the parent must have one
-  std::vector<ParentPath> paths;            ///< in the order in which they are to be tried
-  std::optional<i64> parent_modified_time;  ///< VHD: seconds since 1970; a difference is a warning
+  std::vector<Guid> accepted_ids = {};  ///< content ids of which the parent must have one
+  std::vector<ParentPath> paths = {};   ///< in the order in which they are to be tried
+  std::optional<i64> parent_modified_time =
+      {};  ///< VHD: seconds since 1970; a difference is a warning
   /// False: a parent larger than the child is refused unless the caller named it (VHD, rule V35).
   bool larger_parent_allowed = true;
 };
@@ -59,17 +60,17 @@ struct Warning {
 
 /// What the headers of one image say. Nothing here needs the whole block table to be read.
 struct ImageInfo {
-  std::string format;
+  std::string format = {};
   ImageType type = ImageType::dynamic;
-  Geometry geometry;
-  Guid id;  ///< VHD UniqueId; VHDX virtual disk id
-  std::optional<Guid> data_write_id;
-  std::string creator;
-  std::optional<i64> created;  ///< seconds since 1970
-  std::optional<Chs> chs;
+  Geometry geometry = {};
+  Guid id = {};  ///< VHD UniqueId; VHDX virtual disk id
+  std::optional<Guid> data_write_id = {};
+  std::string creator = {};
+  std::optional<i64> created = {};  ///< seconds since 1970
+  std::optional<Chs> chs = {};
   bool saved_state = false;
-  std::optional<ParentLink> parent;
-  std::vector<Warning> warnings;
+  std::optional<ParentLink> parent = {};
+  std::vector<Warning> warnings = {};
 };
 
 struct BlockCounts {

@@ -33,7 +33,7 @@ struct Compacted {
 struct Merged {
   u64 merged_bytes = 0;
   std::filesystem::path into;
-  std::vector<std::filesystem::path> removed_files;
+  std::vector<std::filesystem::path> removed_files = {};
 };
 
 struct Resized {

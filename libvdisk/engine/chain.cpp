@@ -1,0 +1,204 @@
+#include "engine/chain.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "engine/parent_path.h"
+
+namespace vdisk {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// How telling a failed attempt is: the most telling one is reported.
+int weight(const Error& error) {
+  switch (kind(error.code)) {
+    case ErrorKind::parent_cycle: return 4;
+    case ErrorKind::parent_mismatch: return 2;
+    case ErrorKind::parent_policy: return 1;
+    case ErrorKind::not_found: return 0;
+    default: return 3;
+  }
+}
+
+/// Remembers why the candidates for a parent were not taken.
+class Attempts {
+ public:
+  void add(const std::string& tried, Error error) {
+    tried_ += fmt::format("{}'{}' ({})", tried_.empty() ? "" : ", ", tried, describe(error.code));
+    if (!worst_ || weight(error) > weight(*worst_)) worst_ = std::move(error);
+  }
+
+  [[nodiscard]] Error conclude(const fs::path& child) const {
+    if (!worst_) {
+      return {Errc::parent_not_found,
+              fmt::format("{}: parent: no usable path is stored, expected one", child.string())};
+    }
+    const auto group = kind(worst_->code);
+    const bool about_path = group == ErrorKind::not_found || group == ErrorKind::parent_policy;
+    const bool about_parent = about_path || group == ErrorKind::parent_mismatch;
+    const Errc code = group == ErrorKind::not_found ? Errc::parent_not_found : worst_->code;
+    if (!about_parent) return {code, worst_->message, worst_->os_error, worst_->offset};
+    return {code, fmt::format("{}: parent: {}; tried {}", child.string(), describe(code), tried_),
+            worst_->os_error};
+  }
+
+ private:
+  std::string tried_;
+  std::optional<Error> worst_;
+};
+
+Status check_identity(const Layer& parent, const ParentLink& link) {
+  const Guid found = parent.image->content_id();
+  const auto& accepted = link.accepted_ids;
+  if (std::find(accepted.begin(), accepted.end(), found) != accepted.end()) return {};
+  std::string expected;
+  for (const Guid& id : accepted) expected += (expected.empty() ? "" : " or ") + to_string(id);
+  return std::unexpected(at_path(
+      parent.path, {Errc::parent_mismatch,
+                    fmt::format("content id: {}, expected {}", to_string(found), expected)}));
+}
+
+Status check_shape(const Layer& parent, const Layer& child, bool named_by_caller) {
+  const Geometry above = child.image->geometry();
+  const Geometry below = parent.image->geometry();
+  if (above.logical_sector_size != below.logical_sector_size) {
+    return std::unexpected(at_path(
+        parent.path, {Errc::parent_mismatch,
+                      fmt::format("logical sector size: {} bytes, expected {} bytes as the child",
+                                  below.logical_sector_size, above.logical_sector_size)}));
+  }
+  const auto link = child.image->info().parent;
+  const bool allowed = named_by_caller || (link && link->larger_parent_allowed);
+  if (!allowed && below.virtual_size > above.virtual_size) {
+    return std::unexpected(at_path(
+        parent.path, {Errc::parent_size_mismatch,
+                      fmt::format("virtual size: {} bytes, expected at most {} bytes as the child",
+                                  below.virtual_size, above.virtual_size)}));
+  }
+  return {};
+}
+
+void warn_about_time(Layer& child, const File& parent, const ParentLink& link) {
+  const auto modified = parent.modified_time();
+  if (!modified || !link.parent_modified_time || *modified == *link.parent_modified_time) return;
+  child.warnings.push_back({"V36", "the parent's modification time differs from the stored one"});
+}
+
+ReadLog parent_log_policy(ReadLog leaf_policy) {
+  const bool kept = leaf_policy == ReadLog::require_clean || leaf_policy == ReadLog::ignore;
+  return kept ? leaf_policy : ReadLog::memory;
+}
+
+class ChainOpener {
+ public:
+  explicit ChainOpener(const OpenOptions& options)
+      : options_(options), file_system_(file_system_of(options)) {}
+
+  Result<Chain> open(const fs::path& path) {
+    VDISK_ASSIGN(auto file, open_leaf_file(*file_system_, path, options_));
+    VDISK_ASSIGN(const auto absolute, file_system_->absolute(path));
+    const LayerRequest request{.path = path,
+                               .file = std::move(file),
+                               .access = options_.access,
+                               .read_log = options_.read_log,
+                               .format = options_.format};
+    VDISK_ASSIGN(auto leaf, open_layer(request, options_));
+    chain_.layers.push_back(std::move(leaf));
+    directories_.push_back(absolute.parent_path());
+    options_.parent_roots.push_back(directories_.back());
+    VDISK_TRY(open_parents());
+    return std::move(chain_);
+  }
+
+ private:
+  Status open_parents() {
+    while (auto link = chain_.layers.back().image->info().parent) {
+      if (options_.parents == ParentPolicy::none && !named_parent()) {
+        chain_.complete = false;
+        return {};
+      }
+      if (chain_.layers.size() >= max_chain_depth) {
+        return fail(Errc::chain_too_deep,
+                    fmt::format("{}: chain: more than {} layers, expected at most that many",
+                                chain_.layers.front().path.string(), max_chain_depth));
+      }
+      VDISK_TRY(open_parent(*link));
+    }
+    return {};
+  }
+
+  /// The parent that the caller named; for the leaf only.
+  [[nodiscard]] const fs::path* named_parent() const {
+    return options_.parent && chain_.layers.size() == 1 ? &*options_.parent : nullptr;
+  }
+
+  Status open_parent(const ParentLink& link) {
+    if (const fs::path* named = named_parent()) {
+      VDISK_ASSIGN(auto file, file_system_->open(*named, file_options()));
+      VDISK_ASSIGN(const auto absolute, file_system_->absolute(*named));
+      return add(*named, absolute.parent_path(), std::move(file), link);
+    }
+    Attempts attempts;
+    auto candidates = parent_candidates(link, directories_.back(), options_);
+    for (const std::string& stated : candidates.refused) {
+      attempts.add(stated, {Errc::parent_access_denied, {}});
+    }
+    for (const ParentCandidate& place : candidates.places) {
+      auto added = try_place(place, link);
+      if (added) return {};
+      attempts.add((place.root / place.relative).string(), std::move(added).error());
+    }
+    return std::unexpected(attempts.conclude(chain_.layers.back().path));
+  }
+
+  Status try_place(const ParentCandidate& place, const ParentLink& link) {
+    VDISK_ASSIGN(auto file, file_system_->open_beneath(place.root, place.relative, file_options()));
+    const fs::path path = (place.root / place.relative).lexically_normal();
+    return add(path, path.parent_path(), std::move(file), link);
+  }
+
+  Status add(const fs::path& path, const fs::path& directory, std::shared_ptr<File> file,
+             const ParentLink& link) {
+    VDISK_ASSIGN(const auto id, file->identity());
+    const auto same = [&](const Layer& layer) { return layer.id == id; };
+    if (std::any_of(chain_.layers.begin(), chain_.layers.end(), same)) {
+      return fail(Errc::parent_cycle,
+                  fmt::format("{}: parent: the file is part of the chain already, expected another",
+                              path.string()));
+    }
+    const LayerRequest request{.path = path,
+                               .file = std::move(file),
+                               .access = Access::read_only,
+                               .read_log = parent_log_policy(options_.read_log)};
+    VDISK_ASSIGN(auto parent, open_layer(request, options_));
+    VDISK_TRY(check_identity(parent, link));
+    Layer& child = chain_.layers.back();
+    VDISK_TRY(check_shape(parent, child, named_parent() != nullptr));
+    warn_about_time(child, *parent.file, link);
+    chain_.layers.push_back(std::move(parent));
+    directories_.push_back(directory);
+    return {};
+  }
+
+  [[nodiscard]] FileOptions file_options() const {
+    return {.access = Access::read_only, .lock = options_.lock ? Lock::shared : Lock::none};
+  }
+
+  OpenOptions options_;  ///< the leaf's directory is added to the roots
+  std::shared_ptr<FileSystem> file_system_;
+  Chain chain_;
+  std::vector<fs::path> directories_;  ///< absolute, one for each layer
+};
+
+}  // namespace
+
+Result<Chain> open_chain(const fs::path& path, const OpenOptions& options) {
+  return ChainOpener(options).open(path);
+}
+
+}  // namespace vdisk

@@ -1,0 +1,24 @@
+/// Opening an image together with its parents, leaf first.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "engine/layer.h"
+
+namespace vdisk {
+
+struct Chain {
+  std::vector<Layer> layers;  ///< leaf first, never empty
+  bool complete = true;       ///< false: the last layer has a parent that was not to be opened
+};
+
+/// More layers than this are refused (FORMATS V37, X53).
+inline constexpr std::size_t max_chain_depth = 256;
+
+/// Opens the leaf as the options say and its parents read-only, their logs replayed in memory.
+/// Errors: those of open_layer, parent_not_found, parent_mismatch, parent_access_denied,
+/// parent_cycle, parent_size_mismatch, chain_too_deep.
+Result<Chain> open_chain(const std::filesystem::path& path, const OpenOptions& options);
+
+}  // namespace vdisk

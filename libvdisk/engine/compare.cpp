@@ -1,0 +1,118 @@
+/// compare: do two disks show the guest the same bytes?
+#include <algorithm>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/checksum.h"
+#include "base/try.h"
+#include "engine/content.h"
+#include "vdisk/operations.h"
+
+namespace vdisk {
+
+namespace {
+
+/// Differences are reported in units of the smallest sector.
+constexpr u64 range_unit = 512;
+
+class Compare {
+ public:
+  Compare(const Disk& a, const Disk& b, bool all_ranges, Progress& progress)
+      : a_(a), b_(b), all_ranges_(all_ranges), progress_(progress) {
+    result_.size_a = a.size();
+    result_.size_b = b.size();
+  }
+
+  Result<Comparison> run() {
+    const u64 end = std::max(a_.size(), b_.size());
+    progress_.phase("compare");
+    progress_.expect(std::max<u64>(end, 1));
+    for (u64 offset = 0; offset < end && !finished();) {
+      VDISK_ASSIGN(const u64 length, compare_at(offset, end - offset));
+      offset += length;
+      VDISK_TRY(progress_.advance(length));
+    }
+    result_.identical = !result_.first_difference;
+    return result_;
+  }
+
+ private:
+  [[nodiscard]] bool finished() const { return result_.first_difference && !all_ranges_; }
+
+  /// Beyond the end of the shorter disk everything counts as zeros.
+  static Result<ContentRun> run_at(const Disk& disk, u64 offset, u64 limit) {
+    if (offset >= disk.size()) return ContentRun{offset, limit, false};
+    return content_run_at(DiskAccess::core(disk), offset, std::min(limit, disk.size() - offset));
+  }
+
+  Result<u64> compare_at(u64 offset, u64 limit) {
+    VDISK_ASSIGN(const auto run_a, run_at(a_, offset, limit));
+    VDISK_ASSIGN(const auto run_b, run_at(b_, offset, limit));
+    const u64 common = std::min(run_a.length, run_b.length);
+    if (!run_a.data && !run_b.data) return common;
+    const auto length = static_cast<std::size_t>(std::min(common, piece_size));
+    const auto piece_a = std::span(buffer_a_).first(length);
+    const auto piece_b = std::span(buffer_b_).first(length);
+    VDISK_TRY(fetch(a_, run_a, piece_a));
+    VDISK_TRY(fetch(b_, run_b, piece_b));
+    note_differences(offset, piece_a, piece_b);
+    return length;
+  }
+
+  static Status fetch(const Disk& disk, const ContentRun& run, std::span<std::byte> out) {
+    if (run.data) return disk.read(run.offset, out);
+    std::ranges::fill(out, std::byte{});
+    return {};
+  }
+
+  void note_differences(u64 offset, std::span<const std::byte> a, std::span<const std::byte> b) {
+    if (std::equal(a.begin(), a.end(), b.begin())) return;
+    if (!result_.first_difference) {
+      const auto first = std::mismatch(a.begin(), a.end(), b.begin()).first;
+      result_.first_difference = offset + static_cast<u64>(first - a.begin());
+    }
+    if (!all_ranges_) return;
+    for (u64 at = 0; at < a.size();) {
+      const u64 length = std::min(a.size() - at, range_unit - (offset + at) % range_unit);
+      const auto unit = a.subspan(at, length);
+      if (!std::equal(unit.begin(), unit.end(), b.subspan(at, length).begin())) {
+        add_range(offset + at, length);
+      }
+      at += length;
+    }
+  }
+
+  void add_range(u64 offset, u64 length) {
+    auto& ranges = result_.ranges;
+    if (!ranges.empty() && ranges.back().offset + ranges.back().length == offset) {
+      ranges.back().length += length;
+    } else {
+      ranges.push_back({offset, length});
+    }
+  }
+
+  const Disk& a_;
+  const Disk& b_;
+  bool all_ranges_;
+  Progress& progress_;
+  Comparison result_;
+  std::vector<std::byte> buffer_a_ = std::vector<std::byte>(piece_size);
+  std::vector<std::byte> buffer_b_ = std::vector<std::byte>(piece_size);
+};
+
+}  // namespace
+
+Result<Comparison> compare(const CompareOptions& options, Progress& progress) {
+  OpenOptions open = options.open;
+  open.access = Access::read_only;
+  VDISK_ASSIGN(const auto a, Disk::open(options.a, open));
+  VDISK_ASSIGN(const auto b, Disk::open(options.b, open));
+  VDISK_ASSIGN(auto result, Compare(a, b, options.all_ranges, progress).run());
+  if (options.strict_size && a.size() != b.size()) {
+    result.identical = false;
+    if (!result.first_difference) result.first_difference = std::min(a.size(), b.size());
+  }
+  return result;
+}
+
+}  // namespace vdisk

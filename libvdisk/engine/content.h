@@ -1,0 +1,22 @@
+/// What a disk really holds: its map without zeros, parents' gaps and holes of the host's files.
+#pragma once
+
+#include "engine/disk_core.h"
+
+namespace vdisk {
+
+/// A run that either may hold data or certainly reads as zeros.
+struct ContentRun {
+  u64 offset = 0;
+  u64 length = 0;
+  bool data = false;
+};
+
+/// The run at `offset`, at most `limit` bytes.
+Result<ContentRun> content_run_at(const Disk::Core& disk, u64 offset, u64 limit);
+
+/// Payload moves in pieces of this size: large enough to amortise calls, small enough to stay in
+/// the processor's cache between reading, testing for zeros and writing.
+inline constexpr u64 piece_size = 256 * kib;
+
+}  // namespace vdisk

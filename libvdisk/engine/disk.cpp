@@ -1,0 +1,115 @@
+/// The public face of Disk.
+#include "vdisk/disk.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "base/try.h"
+#include "engine/disk_core.h"
+
+namespace vdisk {
+
+namespace {
+Status check_index(const std::vector<Layer>& layers, std::size_t index) {
+  if (index < layers.size()) return {};
+  return fail(Errc::invalid_argument,
+              fmt::format("layer {}, expected one below {}", index, layers.size()));
+}
+}  // namespace
+
+Disk::Disk(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Disk::Disk(Disk&&) noexcept = default;
+Disk& Disk::operator=(Disk&&) noexcept = default;
+Disk::~Disk() = default;
+
+Disk DiskAccess::make(Chain chain, Access access, std::shared_ptr<FileSystem> file_system) {
+  return Disk(std::make_unique<Disk::Core>(std::move(chain), access, std::move(file_system)));
+}
+
+Result<Disk> Disk::open(const std::filesystem::path& path, const OpenOptions& options) {
+  VDISK_ASSIGN(auto chain, open_chain(path, options));
+  return DiskAccess::make(std::move(chain), options.access, file_system_of(options));
+}
+
+u64 Disk::size() const {
+  return core_->size();
+}
+Geometry Disk::geometry() const {
+  return core_->leaf().geometry();
+}
+std::size_t Disk::depth() const {
+  return core_->layers.size();
+}
+bool Disk::complete() const {
+  return core_->complete;
+}
+
+Result<LayerInfo> Disk::layer(std::size_t index) const {
+  VDISK_TRY(check_index(core_->layers, index));
+  const Layer& layer = core_->layers[index];
+  LayerInfo info{.path = layer.path, .image = layer.image->info(), .dirty = layer.dirty};
+  info.image.warnings.insert(info.image.warnings.end(), layer.warnings.begin(),
+                             layer.warnings.end());
+  VDISK_ASSIGN(info.file_size, layer.file->size());
+  VDISK_ASSIGN(info.allocated_size, layer.file->allocated_size());
+  return info;
+}
+
+Result<BlockCounts> Disk::count_blocks(std::size_t index) const {
+  VDISK_TRY(check_index(core_->layers, index));
+  return core_->layers[index].image->count_blocks();
+}
+
+Status Disk::read(u64 offset, std::span<std::byte> out) const {
+  return core_->read(offset, out);
+}
+Status Disk::write(u64 offset, std::span<const std::byte> data) {
+  return core_->write(offset, data);
+}
+Status Disk::zero(u64 offset, u64 length) {
+  return core_->zero(offset, length);
+}
+Status Disk::discard(u64 offset, u64 length) {
+  return core_->discard(offset, length);
+}
+Status Disk::flush() {
+  return core_->flush();
+}
+Status Disk::close() {
+  return core_->close();
+}
+
+Result<MappedExtent> Disk::extent_at(u64 offset, u64 limit) const {
+  if (offset >= size() || limit == 0) {
+    return fail(Errc::end_of_file,
+                fmt::format("{}: guest offset {:#x}: no range there, expected one below {:#x}",
+                            core_->layers.front().path.string(), offset, size()));
+  }
+  return core_->resolve(offset, std::min(limit, size() - offset), core_->layers.size());
+}
+
+Result<Extent> Disk::layer_extent_at(std::size_t index, u64 offset, u64 limit) const {
+  VDISK_TRY(check_index(core_->layers, index));
+  if (offset >= core_->sizes[index] || limit == 0) {
+    return fail(Errc::end_of_file, fmt::format("guest offset {:#x}: no range there", offset));
+  }
+  return core_->layers[index].image->extent_at(offset, limit);
+}
+
+File& Disk::layer_file(std::size_t index) const {
+  return core_->layers[index].image->file();
+}
+
+Result<Extent> Disk::reserve(u64 offset, u64 limit) {
+  if (core_->access == Access::read_only) {
+    return fail(Errc::write_protected,
+                fmt::format("{}: opened read-only", core_->layers.front().path.string()));
+  }
+  return core_->named(core_->leaf().reserve(offset, limit));
+}
+
+Status Disk::commit(const Extent& written) {
+  return core_->named(core_->leaf().commit(written));
+}
+
+}  // namespace vdisk

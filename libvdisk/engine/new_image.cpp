@@ -1,0 +1,115 @@
+#include "engine/new_image.h"
+
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "formats/formats.h"
+
+namespace vdisk {
+
+namespace {
+
+i64 seconds_since_1970() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+Result<const Format*> target_format(const Target& target) {
+  if (target.format) {
+    if (const Format* format = find_format(*target.format)) return format;
+    return fail(Errc::invalid_argument, fmt::format("unknown format '{}'", *target.format));
+  }
+  const std::string extension = target.path.extension().string();
+  if (const Format* format = find_format_by_extension(extension)) return format;
+  return fail(Errc::invalid_argument,
+              fmt::format("{}: extension '{}': names no format, expected one or a format name",
+                          target.path.string(), extension));
+}
+
+Result<ImageType> target_type(const Target& target, bool has_parent) {
+  const auto type = target.type.value_or(has_parent ? ImageType::differencing : ImageType::dynamic);
+  if ((type == ImageType::differencing) == has_parent) return type;
+  return fail(Errc::invalid_argument,
+              has_parent ? "a parent is given, expected the type to be differencing"
+                         : "the type is differencing, expected a parent");
+}
+
+Status fill_image(std::shared_ptr<FileSystem> file_system, const TargetPlan& plan,
+                  std::shared_ptr<File> file, const Fill& fill) {
+  const LayerRequest request{.path = plan.path,
+                             .file = std::move(file),
+                             .access = Access::read_write,
+                             .format = std::string(plan.format->name),
+                             .durability = Durability::unpublished};
+  VDISK_ASSIGN(auto layer, open_layer(request, {}));
+  Chain chain;
+  chain.layers.push_back(std::move(layer));
+  Disk disk = DiskAccess::make(std::move(chain), Access::read_write, std::move(file_system));
+  VDISK_TRY(fill(disk));
+  return disk.close();
+}
+
+}  // namespace
+
+Result<TargetPlan> plan_target(const Target& target, const TargetContext& context) {
+  TargetPlan plan{.path = target.path, .spec = {}, .replace = target.replace};
+  VDISK_ASSIGN(plan.format, target_format(target));
+  VDISK_ASSIGN(plan.spec.type, target_type(target, context.parent.has_value()));
+  if (context.size) {
+    plan.spec.virtual_size = *context.size;
+  } else if (context.parent) {
+    plan.spec.virtual_size = context.parent->geometry.virtual_size;
+  } else {
+    return fail(Errc::invalid_argument, "no size is given, expected one");
+  }
+  plan.spec.block_size = target.block_size;
+  plan.spec.logical_sector_size = target.logical_sector_size;
+  plan.spec.physical_sector_size = target.physical_sector_size;
+  plan.spec.id = target.id;
+  plan.spec.created = seconds_since_1970();
+  plan.spec.parent = context.parent;
+  if (auto completed = plan.format->complete(plan.spec); !completed) {
+    return std::unexpected(at_path(target.path, std::move(completed).error()));
+  }
+  return plan;
+}
+
+Status check_target(FileSystem& file_system, const TargetPlan& plan, const Disk* source) {
+  const auto existing = file_system.identity(plan.path);
+  if (!existing) {
+    if (kind(existing.error().code) == ErrorKind::not_found) return {};
+    return std::unexpected(existing.error());
+  }
+  if (source != nullptr) {
+    for (const Layer& layer : DiskAccess::core(*source).layers) {
+      if (layer.id != *existing) continue;
+      return fail(Errc::same_file, fmt::format("{}: is the source itself, expected another file",
+                                               plan.path.string()));
+    }
+  }
+  if (plan.replace) return {};
+  return fail(Errc::file_exists, fmt::format("{}: exists already", plan.path.string()));
+}
+
+Result<CreatedDisk> build_image(std::shared_ptr<FileSystem> file_system, const TargetPlan& plan,
+                                const Fill& fill, Progress& progress) {
+  VDISK_ASSIGN(auto file, file_system->create_beside(plan.path));
+  if (auto created = plan.format->create(*file, plan.spec); !created) {
+    return std::unexpected(at_path(plan.path, std::move(created).error()));
+  }
+  if (fill) VDISK_TRY(fill_image(file_system, plan, file, fill));
+  progress.phase("flush");
+  VDISK_TRY(file->flush());
+  VDISK_TRY(progress.point_of_no_return());
+  VDISK_TRY(file_system->publish(*file, plan.path, plan.replace));
+  return CreatedDisk{.path = plan.path,
+                     .id = plan.spec.id.value_or(Guid{}),
+                     .virtual_size = plan.spec.virtual_size,
+                     .format = std::string(plan.format->name),
+                     .type = plan.spec.type,
+                     .block_size = plan.spec.block_size.value_or(0)};
+}
+
+}  // namespace vdisk
