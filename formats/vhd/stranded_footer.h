@@ -1,0 +1,16 @@
+/// The old footer of a fixed image whose growth was interrupted: it stands where the disk used to
+/// end, and only zeros follow.
+#pragma once
+
+#include <optional>
+
+#include "formats/vhd/layout.h"
+
+namespace vdisk::vhd {
+
+/// Looks for a valid fixed footer whose CurrentSize is its own offset, behind which the file reads
+/// as zeros. Bounded: walks the holes of the host file, and reads a few MiB at most. Errors: io.
+[[nodiscard]] Result<std::optional<FooterCopy>> find_stranded_footer(const File& file,
+                                                                     u64 file_size);
+
+}  // namespace vdisk::vhd
