@@ -1,0 +1,102 @@
+/// Fixed images: an identity map, and growth.
+#include "formats/vhd/image_fixed.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+#include "formats/vhd/footer_writer.h"
+#include "formats/vhd/image_info.h"
+
+namespace vdisk::vhd {
+
+FixedImage::FixedImage(std::shared_ptr<File> file, const ImageOptions& options, Survey survey)
+    : file_(std::move(file)),
+      options_(options),
+      warnings_(warnings_of(survey.verdict)),
+      layout_(std::move(survey.layout)) {}
+
+u64 FixedImage::size() const {
+  const std::lock_guard lock(mutex_);
+  return layout_.virtual_size;
+}
+
+Geometry FixedImage::geometry() const {
+  const std::lock_guard lock(mutex_);
+  return geometry_of(layout_);
+}
+
+ImageInfo FixedImage::info() const {
+  const std::lock_guard lock(mutex_);
+  return info_of(layout_, warnings_);
+}
+
+Result<Extent> FixedImage::extent_at(u64 offset, u64 limit) const {
+  const u64 end = size();
+  if (offset >= end) {
+    return fail(Errc::end_of_file, fmt::format("guest offset {:#x}: behind the end, expected less "
+                                               "than {:#x}",
+                                               offset, end));
+  }
+  return Extent{offset, std::min(limit, end - offset), State::data, offset};
+}
+
+Result<Extent> FixedImage::reserve(u64 offset, u64 limit) {
+  if (!writable()) return fail(Errc::write_protected, "the image is open read-only");
+  return extent_at(offset, limit);
+}
+
+Status FixedImage::commit(const Extent&) {
+  return {};
+}
+
+Result<u64> FixedImage::discard(u64, u64 length, State to) {
+  return to == State::absent ? length : u64{0};
+}
+
+Status FixedImage::flush() {
+  if (!writable() || options_.durability == Durability::unpublished) return {};
+  return file_->flush();
+}
+
+Status FixedImage::expand(u64 new_size) {
+  if (!writable()) return fail(Errc::write_protected, "the image is open read-only");
+  VDISK_TRY(validate_new_size(layout_, new_size));
+  if (new_size == layout_.footer.current_size) return {};
+  VDISK_TRY(move_footer(new_size));
+  Footer footer = layout_.footer;
+  set_current_size(footer, new_size);
+  VDISK_TRY(publish_footer(*file_, layout_.footer_offset, footer));
+  const std::lock_guard lock(mutex_);
+  layout_.footer = footer;
+  layout_.virtual_size = new_size;
+  return {};
+}
+
+Status FixedImage::move_footer(u64 new_size) {
+  const u64 old_size = layout_.footer.current_size;
+  const u64 old_offset = layout_.footer_offset;
+  const u64 new_offset = std::max(new_size, old_offset);
+  if (new_offset != old_offset) {
+    VDISK_TRY(write_footer(*file_, new_offset, layout_.footer));
+    VDISK_TRY(file_->flush());
+  }
+  const u64 stale_end = std::min(new_offset, old_offset + footer_size);
+  if (stale_end > old_size) VDISK_TRY(file_->zero_at(old_size, stale_end - old_size));
+  VDISK_TRY(file_->flush());
+  const std::lock_guard lock(mutex_);
+  layout_.footer_offset = new_offset;
+  layout_.file_size = std::max(layout_.file_size, new_offset + footer_size);
+  return {};
+}
+
+Status FixedImage::link_parent(const ParentLink&) {
+  return fail(Errc::wrong_disk_kind, "a fixed image has no parent, expected a differencing one");
+}
+
+Status FixedImage::close() {
+  return flush();
+}
+
+}  // namespace vdisk::vhd

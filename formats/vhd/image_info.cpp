@@ -1,0 +1,70 @@
+/// From Layout to the public description.
+#include "formats/vhd/image_info.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "formats/vhd/timestamp.h"
+
+namespace vdisk::vhd {
+
+namespace {
+
+ImageType type_of(const Footer& footer) {
+  if (footer.is(DiskType::fixed)) return ImageType::fixed;
+  return footer.is(DiskType::dynamic) ? ImageType::dynamic : ImageType::differencing;
+}
+
+}  // namespace
+
+Geometry geometry_of(const Layout& layout) {
+  Geometry geometry;
+  geometry.virtual_size = layout.virtual_size;
+  geometry.block_size = layout.header.block_size;
+  return geometry;
+}
+
+ImageInfo info_of(const Layout& layout, const std::vector<Warning>& warnings) {
+  ImageInfo info;
+  info.format = "vhd";
+  info.type = type_of(layout.footer);
+  info.geometry = geometry_of(layout);
+  info.id = layout.footer.unique_id;
+  info.creator = creator_text(layout.footer);
+  if (layout.footer.time_stamp != 0) info.created = to_unix_time(layout.footer.time_stamp);
+  info.chs = layout.footer.chs();
+  info.saved_state = layout.footer.saved_state == 1;
+  info.parent = layout.parent;
+  info.warnings = warnings;
+  return info;
+}
+
+std::vector<Warning> warnings_of(const Verdict& verdict) {
+  std::vector<Warning> warnings;
+  for (const Violation& violation : verdict.violations()) {
+    if (violation.consequence == Consequence::ignore) continue;
+    warnings.push_back({std::string(violation.rule), violation.error.message});
+  }
+  return warnings;
+}
+
+Status validate_new_size(const Layout& layout, u64 new_size) {
+  const u64 current = layout.footer.current_size;
+  if (!is_aligned(new_size, sector_size) || new_size > max_virtual_size) {
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("new size {} bytes, expected a multiple of 512 up to 2040 GiB", new_size));
+  }
+  if (new_size < current) {
+    return fail(Errc::cannot_shrink,
+                fmt::format("new size {} bytes, expected at least {}", new_size, current));
+  }
+  if (layout.footer.saved_state == 1) {
+    return fail(Errc::wrong_state,
+                fmt::format("footer at {:#x}: a saved state refers to the disk, expected none",
+                            layout.footer_offset));
+  }
+  return {};
+}
+
+}  // namespace vdisk::vhd
