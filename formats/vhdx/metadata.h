@@ -31,10 +31,10 @@ struct Metadata {
   u32 logical_sector_size = 512;
   u32 physical_sector_size = 512;
   Guid virtual_disk_id = {};
-  std::vector<MetadataItem> items;       ///< all, in the order of the table
-  std::optional<ParentLocator> locator;  ///< set exactly when has_parent
-  u64 size_item_file_offset = 0;         ///< of the Virtual Disk Size item, in the file
-  std::vector<Warning> warnings;
+  std::vector<MetadataItem> items = {};       ///< all, in the order of the table
+  std::optional<ParentLocator> locator = {};  ///< set exactly when has_parent
+  u64 size_item_file_offset = 0;              ///< of the Virtual Disk Size item, in the file
+  std::vector<Warning> warnings = {};
 
   /// The system item of that id; null when there is none.
   [[nodiscard]] const MetadataItem* find(const Guid& id) const;
