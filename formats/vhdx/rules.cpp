@@ -22,6 +22,13 @@ std::string rule_of(const Error& error) {
   return error.message.substr(open + 1, error.message.size() - open - 2);
 }
 
+Finding finding_of(const Error& error) {
+  return {.id = rule_of(error),
+          .severity = Severity::error,
+          .offset = error.offset.value_or(0),
+          .message = error.message};
+}
+
 Errc place_error(u64 offset, u64 length, Errc impossible) {
   return lies_within(offset, length, 0, largest_file_size) ? Errc::file_size_invalid : impossible;
 }

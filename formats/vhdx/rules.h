@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "vdisk/error.h"
+#include "vdisk/format.h"
 
 namespace vdisk::vhdx {
 
@@ -19,6 +20,8 @@ inline constexpr u64 largest_file_size = 256 * tib;
 [[nodiscard]] std::unexpected<Error> broken(int rule, Errc code, u64 offset, std::string message);
 /// The rule named by an error of broken(), e.g. "X21"; the name of the code for other errors.
 [[nodiscard]] std::string rule_of(const Error& error);
+/// The finding of check that an error of broken() stands for.
+[[nodiscard]] Finding finding_of(const Error& error);
 /// `rule` as findings and warnings write it.
 [[nodiscard]] std::string rule_name(int rule);
 

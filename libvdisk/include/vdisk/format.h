@@ -66,7 +66,7 @@ struct Finding {
   Severity severity = Severity::info;
   u64 offset = 0;  ///< of the structure in its file
   std::string message;
-  std::string repair;  ///< what a repair would do; empty where nothing can be done
+  std::string repair = {};  ///< what a repair would do; empty where nothing can be done
 };
 
 struct CheckReport {
