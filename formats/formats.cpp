@@ -9,12 +9,13 @@
 #include "base/try.h"
 #include "formats/raw/raw.h"
 #include "formats/vhd/vhd.h"
+#include "formats/vhdx/vhdx.h"
 
 namespace vdisk {
 
 namespace {
 
-constexpr std::array<const Format*, 2> formats{&vhd::format, &raw::format};
+constexpr std::array<const Format*, 3> formats{&vhdx::format, &vhd::format, &raw::format};
 
 constexpr u64 head_size = 512;
 constexpr u64 tail_size = 1024;

@@ -5,6 +5,9 @@
 
 namespace vdisk::vhdx {
 
+/// Name of the format, as callers give it.
+inline constexpr std::string_view format_name = "vhdx";
+
 /// The row of the VHDX format.
 extern const Format format;
 
