@@ -141,7 +141,12 @@ def function_length(source):
         return
     for indent in ("", "  "):
         head = body = None
+        in_class = False
         for number, line in enumerate(source.plain, 1):
+            if line and not line.startswith((" ", "#")):
+                in_class = re.match(r"(class|struct)\b", line) is not None
+            if indent and not in_class:
+                continue
             if re.match(indent + r"[\w~][^;]*\(", line):
                 head = number if body is None else head
             if head and body is None and line.rstrip().endswith((";", "}")):
@@ -274,6 +279,9 @@ PLANTED = (
     (None, "tools/vdisk-tool/a.cpp", '#include "output.h"\n#include <CLI/CLI.hpp>\n'),
     (None, "formats/vhd/structures.h", HEADER + "#include <boost/endian/buffers.hpp>\n"),
     (None, "libvdisk/io/a.cpp", "class A {\n  int f(\n      int a) {\n  }\n" + "\n" * 80 + "};\n"),
+    (None, "libvdisk/io/a.cpp",
+     "void f() {\n  g(\n      [] {\n      });\n}\n" * 30
+     + "void g() {\n  if (a) {\n  }\n}\n"),
     (None, "docs/a.md", "[web](https://example.org/x) and `--parent-ro" "ot`\n"),
     ("arrows", "libvdisk/base/a.cpp", '#include "io/posix_file.h"\n'),
     ("arrows", "libvdisk/io/a.cpp", '#include "engine/open.h"\n'),
