@@ -28,7 +28,6 @@ constexpr Hint hints[] = {
     {Errc::busy, "another program uses the image; try again when it has closed it"},
     {Errc::needs_replay,
      "--read-log=memory reads through the log, --read-log=replay writes it to the file"},
-    {Errc::has_children, "merge the other children first, or give them up with --force-siblings"},
     {Errc::parent_access_denied,
      "--parent-root DIR allows a directory, --parent FILE names the parent itself"},
     {Errc::parent_not_found,
@@ -77,6 +76,10 @@ int exit_code(const Error& error) {
 std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
   if (error.code == Errc::canceled && verb == "merge")
     return "the child still reads as before; run the same command again to finish";
+  if (error.code == Errc::has_children) {
+    return verb == "merge" ? "merge the other children first, or give them up with --force-siblings"
+                           : "snapshot PATH CHILD --size SIZE makes a larger child instead";
+  }
   if (error.code == Errc::not_regular)
     return "only regular files are accepted; block devices with --allow-device";
   if (error.code == Errc::invalid_argument) {

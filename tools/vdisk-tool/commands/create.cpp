@@ -80,6 +80,8 @@ bool Create::is_usage(const Error& error) const {
 Result<Exit> Create::run() {
   if (!options_.size && !options_.source && !options_.parent)
     return usage_error("--size is missing: how large shall the disk be?");
+  if (options_.source && options_.parent)
+    return usage_error("--source and --parent exclude each other");
   TOOL_TRY(apply_profile_chosen());
   auto created = run_job<CreatedDisk>(
       "create", output_, [this](Progress& progress) { return create(options_, progress); });

@@ -57,6 +57,7 @@ Result<u64> Expand::present_size() const {
   open.access = Access::read_only;
   open.read_log = ReadLog::automatic;
   open.parents = ParentPolicy::none;
+  open.parent.reset();
   TOOL_ASSIGN(const auto disk, Disk::open(options_.path, open));
   return disk.size();
 }

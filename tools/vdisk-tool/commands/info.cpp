@@ -161,7 +161,10 @@ void print_layer(const Layer& layer) {
 }
 
 Result<Exit> Info::run() {
-  if (!chain_) open_.parents = ParentPolicy::none;
+  if (!chain_) {
+    open_.parents = ParentPolicy::none;
+    open_.parent.reset();
+  }
   TOOL_ASSIGN(const auto disk, Disk::open(path_, open_));
   TOOL_ASSIGN(const auto layers, layers_of(disk));
   if (output_.json) {

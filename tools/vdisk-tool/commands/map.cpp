@@ -113,7 +113,10 @@ Status Map::print_runs(const Disk& disk, const GuestRange& range) {
 }
 
 Result<Exit> Map::run() {
-  if (layer_only_) open_.parents = ParentPolicy::none;
+  if (layer_only_) {
+    open_.parents = ParentPolicy::none;
+    open_.parent.reset();
+  }
   TOOL_ASSIGN(const auto disk, Disk::open(path_, open_));
   for (std::size_t index = 0; index < disk.depth(); ++index) {
     TOOL_ASSIGN(const auto layer, disk.layer(index));
