@@ -6,6 +6,7 @@
 #include "formats/vhdx/check.h"
 #include "formats/vhdx/create.h"
 #include "formats/vhdx/dump.h"
+#include "formats/vhdx/image.h"
 #include "formats/vhdx/replay.h"
 #include "formats/vhdx/structures.h"
 
@@ -20,10 +21,6 @@ Match probe(const ProbeWindow& window) {
   if (window.head.size() < signature.size()) return Match::none;
   return std::ranges::equal(window.head.first(signature.size()), signature) ? Match::head
                                                                             : Match::none;
-}
-
-Result<std::unique_ptr<Image>> open_image(std::shared_ptr<File>, const ImageOptions&) {
-  return fail(Errc::unsupported, "VHDX images cannot be opened yet");
 }
 
 }  // namespace
