@@ -22,13 +22,18 @@ BlockAllocator::BlockAllocator(File& file, BlockMap& map, Start start)
 Result<std::optional<u64>> BlockAllocator::place_for(u64 block, const BatEntry& entry,
                                                      std::unique_lock<std::mutex>& lock) {
   if (const auto found = pending_.find(block); found != pending_.end()) {
-    if (found->second.ready) return found->second.file_offset;
-    zeroed_.wait(lock);
+    const auto zeroed = found->second.zeroed;
+    if (!zeroed || *zeroed) return found->second.file_offset;
+    lock.unlock();
+    zeroed->wait(false);
+    lock.lock();
     return std::nullopt;
   }
   VDISK_ASSIGN(const Place place, choose(entry));
-  pending_.emplace(block, PendingBlock{place.offset, place.recycled, !place.recycled});
+  PendingBlock& pending =
+      pending_.emplace(block, PendingBlock{place.offset, place.recycled}).first->second;
   if (!place.recycled) return place.offset;
+  pending.zeroed = std::make_shared<std::atomic<bool>>(false);
   return zero_pending(block, entry, lock);
 }
 
@@ -39,18 +44,18 @@ Result<Place> BlockAllocator::choose(const BatEntry& entry) {
 
 Result<std::optional<u64>> BlockAllocator::zero_pending(u64 block, const BatEntry& entry,
                                                         std::unique_lock<std::mutex>& lock) {
-  const u64 offset = pending_.at(block).file_offset;
+  const PendingBlock pending = pending_.at(block);
   const u64 length = map_.layout().bat_layout.block_size();
   lock.unlock();
-  auto zeroed = file_.zero_at(offset, length);
+  auto zeroed = file_.zero_at(pending.file_offset, length);
   lock.lock();
-  zeroed_.notify_all();
   if (!zeroed) {
     pending_.erase(block);
-    if (!keeps_anchor(entry)) space_.release(offset, length);
-    return std::unexpected(std::move(zeroed).error());
+    if (!keeps_anchor(entry)) space_.release(pending.file_offset, length);
   }
-  pending_.at(block).ready = true;
+  *pending.zeroed = true;  // or failed: whoever waited looks again
+  pending.zeroed->notify_all();
+  if (!zeroed) return std::unexpected(std::move(zeroed).error());
   return std::nullopt;
 }
 

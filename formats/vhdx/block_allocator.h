@@ -5,7 +5,8 @@
 /// Threads: none of its own; the image's metadata lock guards it. Only zeroing is done without it.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
@@ -17,7 +18,8 @@ namespace vdisk::vhdx {
 struct PendingBlock {
   u64 file_offset = 0;
   bool recycled = false;  ///< its old bytes were zeroed: must be durable before it is named
-  bool ready = false;     ///< false: somebody is zeroing it
+  /// Recycled space only: false while somebody is zeroing it, waited for without the lock.
+  std::shared_ptr<std::atomic<bool>> zeroed = {};
 };
 
 class BlockAllocator {
@@ -60,7 +62,6 @@ class BlockAllocator {
   FreeSpace space_;
   const bool anchors_usable_;
   std::unordered_map<u64, PendingBlock> pending_;
-  std::condition_variable zeroed_;
 };
 
 }  // namespace vdisk::vhdx
