@@ -41,8 +41,9 @@ Result<std::vector<u32>> scan_blocks(const File& file, const Layout& layout,
   const u64 table = layout.header.table_offset;
   VDISK_TRY(for_each_entry(file, table, layout.block_count, [&](u64 index, u32 sector) -> Status {
     if (sector == unallocated) return {};
-    auto sound = validate_entry(sector, {index, table, layout.footer_offset}, shape, forbidden);
-    if (!sound) return on_bad(std::move(sound).error());
+    if (!is_sound_entry(sector, layout.footer_offset, shape, forbidden)) {
+      return on_bad(sector, {index, table, layout.footer_offset});
+    }
     blocks.push_back(sector);
     return {};
   }));
@@ -51,9 +52,10 @@ Result<std::vector<u32>> scan_blocks(const File& file, const Layout& layout,
 }
 
 Result<std::vector<u32>> scan_for_writing(const File& file, const Layout& layout) {
-  VDISK_ASSIGN(auto blocks, scan_blocks(file, layout, [](Error error) -> Status {
-                 return std::unexpected(std::move(error));
-               }));
+  const auto refuse = [&](u32 sector, const EntryPlace& place) {
+    return validate_entry(sector, place, block_shape(layout), metadata_ranges(layout));
+  };
+  VDISK_ASSIGN(auto blocks, scan_blocks(file, layout, refuse));
   const u64 sectors = block_shape(layout).footprint() / sector_size;
   for (std::size_t n = 1; n < blocks.size(); ++n) {
     if (blocks[n] - blocks[n - 1] >= sectors) continue;

@@ -9,8 +9,8 @@
 
 namespace vdisk::vhd {
 
-/// What a scan tells about entries that break V26. An error returned ends the scan.
-using BadEntryVisitor = std::function<Status(Error error)>;
+/// Told of each entry that breaks V26. An error returned ends the scan.
+using BadEntryVisitor = std::function<Status(u32 sector, const EntryPlace& place)>;
 
 /// Sorted sector numbers of the blocks whose entries are sound; the others go to `on_bad`.
 /// Blocks must lie on none of metadata_ranges(layout). Errors: io, those of `on_bad`.

@@ -37,6 +37,15 @@ BlockShape block_shape(const Layout& layout) {
   return {bitmap_bytes(layout.header.block_size), layout.header.block_size};
 }
 
+bool is_sound_entry(u32 sector, u64 data_limit, const BlockShape& shape,
+                    std::span<const FileRange> forbidden) {
+  const u64 offset = u64{sector} * sector_size;
+  return lies_within(offset, shape.footprint(), 0, data_limit) &&
+         std::ranges::none_of(forbidden, [&](const FileRange& range) {
+           return overlaps(offset, shape.footprint(), range.offset, range.length);
+         });
+}
+
 Status validate_entry(u32 sector, const EntryPlace& place, const BlockShape& shape,
                       std::span<const FileRange> forbidden) {
   const u64 offset = u64{sector} * sector_size;

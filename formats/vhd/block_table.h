@@ -19,14 +19,18 @@ struct BlockShape {
 };
 [[nodiscard]] BlockShape block_shape(const Layout& layout);
 
-/// Whether the block that a BAT entry names may be read (V26): it lies before the end footer and on
-/// none of `forbidden`. Errors: bat_invalid, file_size_invalid (it begins inside the file and ends
-/// behind it), with the offset of the entry.
+/// Where a BAT entry stands, and how far blocks may reach.
 struct EntryPlace {
   u64 index = 0;
   u64 table_offset = 0;
   u64 data_limit = 0;
 };
+/// Whether the block that a BAT entry names may be read (V26): it lies before the end footer and on
+/// none of `forbidden`.
+[[nodiscard]] bool is_sound_entry(u32 sector, u64 data_limit, const BlockShape& shape,
+                                  std::span<const FileRange> forbidden);
+/// The same as an error with the offset of the entry: bat_invalid, or file_size_invalid where the
+/// block begins inside the file and ends behind it.
 [[nodiscard]] Status validate_entry(u32 sector, const EntryPlace& place, const BlockShape& shape,
                                     std::span<const FileRange> forbidden);
 

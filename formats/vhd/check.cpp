@@ -133,13 +133,26 @@ Status check_bitmap(const File& file, const BlockShape& shape, u64 place, CheckR
   return {};
 }
 
+/// The text is only made for findings that are kept: there may be millions.
+void report_bad_entry(u32 sector, const EntryPlace& place, const Layout& layout,
+                      CheckReport& report) {
+  Finding finding{
+      "V26", Severity::error, place.table_offset + place.index * sizeof(sector), {}, {}};
+  if (report.findings.size() < CheckReport::max_findings) {
+    const auto fault = validate_entry(sector, place, block_shape(layout), metadata_ranges(layout));
+    if (!fault) finding.message = fault.error().message;
+  }
+  report.add(std::move(finding));
+}
+
 Status check_blocks(const File& file, const Layout& layout, CheckReport& report) {
   u64 bad = 0;
-  VDISK_ASSIGN(const auto blocks, scan_blocks(file, layout, [&](const Error& error) -> Status {
-                 ++bad;
-                 add_error("V26", error, report);
-                 return {};
-               }));
+  const auto on_bad = [&](u32 sector, const EntryPlace& place) {
+    ++bad;
+    report_bad_entry(sector, place, layout, report);
+    return Status();
+  };
+  VDISK_ASSIGN(const auto blocks, scan_blocks(file, layout, on_bad));
   report.blocks_total = layout.block_count;
   report.blocks_allocated = blocks.size() + bad;
   report_overlaps(blocks, layout, report);
