@@ -52,9 +52,9 @@ Status dump_entry(const File& file, const Header& header, const LogEntryPlace& e
 
 Status dump_log(const File& file, const Header& header, const StructureSink& sink) {
   if (header.log_guid.is_zero()) return {};
-  VDISK_ASSIGN(const auto entries, find_log_entries(file, header));
-  const auto sequence = select_active_sequence(entries, header.log_length);
-  for (const LogEntryPlace& entry : entries) {
+  VDISK_ASSIGN(const LogIndex index, index_log(file, header));
+  const auto sequence = select_active_sequence(index.entries, header.log_length);
+  for (const LogEntryPlace& entry : index.entries) {
     const bool active =
         std::ranges::find(sequence, entry.offset, &LogEntryPlace::offset) != sequence.end();
     VDISK_TRY(dump_entry(file, header, entry, active, sink));

@@ -24,7 +24,7 @@ class LogScanner {
   LogScanner(const File& file, const Header& header)
       : file_(file), header_(header), ring_{header.log_guid, header.log_length} {}
 
-  Result<std::vector<LogEntryPlace>> run() {
+  Result<LogIndex> run() {
     std::vector<std::byte> chunk(chunk_size);
     while (position_ < header_.log_length || open_) {
       VDISK_TRY(skip_hole());
@@ -34,7 +34,7 @@ class LogScanner {
       VDISK_TRY(read_log(file_, header_, in_ring, part));
       feed(part);
     }
-    return std::move(entries_);
+    return std::move(index_);
   }
 
  private:
@@ -66,6 +66,8 @@ class LogScanner {
     start_ = position_;
     end_ = start_;
     open_ = true;
+    const auto header = decode_log_entry_header(sector);
+    index_.touched = index_.touched || (header && header->log_guid == ring_.log_guid);
     settle(parser_.begin(ring_, sector));
   }
 
@@ -74,17 +76,17 @@ class LogScanner {
     end_ = step == Step::complete ? position_ + log_sector_size : position_;
     if (step != Step::complete) return;
     const LogEntryHeader& found = parser_.header();
-    entries_.push_back({.offset = static_cast<u32>(start_),
-                        .length = found.entry_length,
-                        .tail = found.tail,
-                        .sequence_number = found.sequence_number});
+    index_.entries.push_back({.offset = static_cast<u32>(start_),
+                              .length = found.entry_length,
+                              .tail = found.tail,
+                              .sequence_number = found.sequence_number});
   }
 
   const File& file_;
   const Header& header_;
   const LogRing ring_;
   LogEntryParser parser_;
-  std::vector<LogEntryPlace> entries_;
+  LogIndex index_;
   u64 position_ = 0;
   u64 start_ = 0;  ///< of the open entry
   u64 end_ = 0;    ///< first position that the entry settled last does not own
@@ -148,8 +150,8 @@ Status read_log(const File& file, const Header& header, u64 offset, std::span<st
   return file.read_at(header.log_offset, out.subspan(first));
 }
 
-Result<std::vector<LogEntryPlace>> find_log_entries(const File& file, const Header& header) {
-  if (header.log_length == 0) return std::vector<LogEntryPlace>{};
+Result<LogIndex> index_log(const File& file, const Header& header) {
+  if (header.log_length == 0) return LogIndex{};
   return LogScanner(file, header).run();
 }
 
@@ -171,13 +173,14 @@ std::vector<LogEntryPlace> select_active_sequence(std::span<const LogEntryPlace>
 }
 
 Result<ActiveSequence> find_active_sequence(const File& file, const Header& header) {
-  VDISK_ASSIGN(const auto entries, find_log_entries(file, header));
-  ActiveSequence sequence{.entries = select_active_sequence(entries, header.log_length)};
+  VDISK_ASSIGN(const LogIndex index, index_log(file, header));
+  if (!index.touched) return ActiveSequence{};
+  ActiveSequence sequence{.entries = select_active_sequence(index.entries, header.log_length)};
   if (sequence.entries.empty()) {
     return broken(11, Errc::corrupt, header.log_offset,
                   fmt::format("log at {:#x}: {} valid entries for LogGuid {}, expected an active "
                               "sequence",
-                              header.log_offset, entries.size(), to_string(header.log_guid)));
+                              header.log_offset, index.entries.size(), to_string(header.log_guid)));
   }
   RawLogEntryHeader raw;
   VDISK_TRY(read_log(file, header, sequence.entries.back().offset, writable_bytes_of(raw)));

@@ -22,22 +22,31 @@ struct LogEntryPlace {
   u64 sequence_number = 0;
 };
 
-/// All valid entries of the current LogGuid, by ascending offset. Errors: io.
-[[nodiscard]] Result<std::vector<LogEntryPlace>> find_log_entries(const File& file,
-                                                                  const Header& header);
+struct LogIndex {
+  std::vector<LogEntryPlace> entries;  ///< valid ones of the current LogGuid, by ascending offset
+  /// Some sector begins an entry of the current LogGuid, valid or not. False: nothing has reached
+  /// the log since the header named this LogGuid.
+  bool touched = false;
+};
+
+/// Errors: io.
+[[nodiscard]] Result<LogIndex> index_log(const File& file, const Header& header);
 
 /// The entries from the one named by the newest entry's Tail up to the newest, in order; empty
-/// when there is no active sequence. `entries` as find_log_entries returns them.
+/// when there is no active sequence. `entries` as index_log returns them.
 [[nodiscard]] std::vector<LogEntryPlace> select_active_sequence(
     std::span<const LogEntryPlace> entries, u32 log_length);
 
 struct ActiveSequence {
-  std::vector<LogEntryPlace> entries;  ///< from tail to newest; never empty
-  u64 flushed_file_offset = 0;         ///< of the newest entry
-  u64 last_file_offset = 0;            ///< of the newest entry
+  /// From tail to newest. Empty: the log was not touched yet, there is nothing to replay.
+  std::vector<LogEntryPlace> entries;
+  u64 flushed_file_offset = 0;  ///< of the newest entry
+  u64 last_file_offset = 0;     ///< of the newest entry
 };
 
-/// Errors: X11 (no active sequence), io.
+/// A writer that makes LogGuid durable before its first entry (QEMU) and dies in between leaves a
+/// log without a trace of that LogGuid. Nothing was applied then, and the sequence is empty.
+/// Errors: X11 (entries, but no active sequence), io.
 [[nodiscard]] Result<ActiveSequence> find_active_sequence(const File& file, const Header& header);
 
 /// Reads from the ring; `offset` may be behind its end by less than its length.

@@ -192,6 +192,8 @@ TEST_CASE("check looks at the state that a dirty log will leave") {
 TEST_CASE("X11: a dirty log without an active sequence") {
   VhdxBuilder builder;
   builder.log_guid = test_log_guid;
+  CHECK(findings_of(*builder.build()) == Findings{"warning X11-dirty"});  // nothing logged yet
+  builder.log = {{.tail = 0x8000}};
   CHECK(findings_of(*builder.build()) == Findings{"error X11"});
 }
 

@@ -67,6 +67,26 @@ TEST_CASE("quirk 29: a sequence of one empty entry is active") {
   CHECK(active(with_log({{.sequence_number = 1}})) == Offsets{0});
 }
 
+TEST_CASE("a log that its LogGuid never reached has an empty sequence") {
+  for (const auto& foreign :
+       {Bytes{}, filled(8192, 0xA5), log_entry_bytes({.guid = std::string(zero_guid)})}) {
+    VhdxBuilder builder = with_log({});
+    if (!foreign.empty()) builder.contents[mib + 0x1000] = foreign;
+    const auto sequence = find_active_sequence(*builder.build(), header_of(builder));
+    REQUIRE(sequence.has_value());
+    CHECK(sequence->entries.empty());
+  }
+}
+
+TEST_CASE("X11: a log that was reached has an active sequence, or is corrupt") {
+  VhdxBuilder builder = with_log({});
+  Bytes torn = log_entry_bytes({.writes = pages(1)});
+  torn.back() ^= std::byte{1};
+  builder.contents[mib + 0x1000] = torn;
+  CHECK(refusal_of(find_active_sequence(*builder.build(), header_of(builder))) ==
+        Refusal{"X11", ErrorKind::corrupt});
+}
+
 TEST_CASE("an entry that wraps around the end of the ring") {
   CHECK(active(with_log({{.offset = 0xFF000, .tail = 0xFF000, .writes = pages(2)}})) ==
         Offsets{0xFF000});
@@ -152,8 +172,8 @@ TEST_CASE("an entry with any bad field is no entry") {
 TEST_CASE("130 descriptors need a second descriptor sector") {
   const auto builder = with_log({{.sequence_number = 3, .writes = pages(130)}});
   CHECK(active(builder) == Offsets{0});
-  const auto entries = find_log_entries(*builder.build(), header_of(builder));
-  CHECK(entries->at(0).length == 132 * 4096);
+  const auto index = index_log(*builder.build(), header_of(builder));
+  CHECK(index->entries.at(0).length == 132 * 4096);
 }
 
 TEST_CASE("an entry may be as long as the ring") {
@@ -178,9 +198,10 @@ TEST_CASE("the log is read once, whatever its headers claim") {
   const Bytes claim = log_entry_bytes({.sequence_number = 3}, {{8, little(16 * mib, 4)}});
   for (u64 place = 0; place < 16 * mib; place += 4096) builder.contents[mib + place] = claim;
   const auto counting = std::make_shared<CountingFile>(builder.build());
-  const auto entries = find_log_entries(*counting, header_of(builder));
-  REQUIRE(entries.has_value());
-  CHECK(entries->empty());
+  const auto index = index_log(*counting, header_of(builder));
+  REQUIRE(index.has_value());
+  CHECK(index->entries.empty());
+  CHECK(index->touched);
   CHECK(counting->counts().read_bytes <= 17 * mib);
 }
 
@@ -190,6 +211,6 @@ TEST_CASE("the holes of a large log are not read") {
   builder.log_length = gib;
   builder.log = {{.sequence_number = 3, .offset = 500 * mib, .tail = 500 * mib}};
   const auto counting = std::make_shared<CountingFile>(builder.build());
-  CHECK(find_log_entries(*counting, header_of(builder))->size() == 1);
+  CHECK(index_log(*counting, header_of(builder))->entries.size() == 1);
   CHECK(counting->counts().read_bytes < 2 * mib);
 }

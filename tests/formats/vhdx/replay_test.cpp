@@ -167,7 +167,15 @@ TEST_CASE("quirks 29 and 30: an empty sequence with file offsets of 0 just clear
 }
 
 TEST_CASE("X11: a LogGuid without an active sequence") {
-  CHECK(recovery_of(dirty(std::vector<VhdxLogEntry>{})) == no_sequence);
+  CHECK(recovery_of(dirty({VhdxLogEntry{.tail = 0x8000}})) == no_sequence);
+}
+
+TEST_CASE("a LogGuid that never reached the log is cleared, as after a crash of QEMU") {
+  const auto file = dirty(std::vector<VhdxLogEntry>{}).build();
+  CHECK(*needs_recovery(*file));
+  REQUIRE(recover(*file).has_value());
+  CHECK_FALSE(*needs_recovery(*file));
+  CHECK(*file->size() == 6 * mib);
 }
 
 TEST_CASE("X12: a file shorter than FlushedFileOffset has lost its end") {
