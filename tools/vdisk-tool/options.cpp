@@ -36,17 +36,23 @@ Arguments::Accept accept_mapping(OpenOptions& options) {
   };
 }
 
+/// Roots are compared with resolved paths: a relative one, or one through a link, would never
+/// match.
+Arguments::Accept accept_root(OpenOptions& options) {
+  return [&options](const std::string& word) -> Status {
+    if (word.empty()) return fail(Errc::invalid_argument, "the name is empty");
+    std::error_code code;
+    auto resolved = std::filesystem::canonical(word, code);
+    options.parent_roots.push_back(code ? std::filesystem::path(word) : std::move(resolved));
+    return {};
+  };
+}
+
 void declare_parents(Arguments& arguments, OpenOptions& options, const OpenChoices& choices) {
   options.parents = ParentPolicy::beside;
   arguments.group("Parents");
-  arguments.repeatable(
-      "--parent-root", "DIR",
-      [&options](const std::string& word) -> Status {
-        if (word.empty()) return fail(Errc::invalid_argument, "the name is empty");
-        options.parent_roots.emplace_back(word);
-        return {};
-      },
-      "allow parents below DIR too; without it only below the child's directory");
+  arguments.repeatable("--parent-root", "DIR", accept_root(options),
+                       "allow parents below DIR too; without it only below the child's directory");
   arguments.repeatable("--map-parent", "FROM=TO", accept_mapping(options),
                        "look for parents whose path begins with FROM below TO");
   if (choices.explicit_parent)
