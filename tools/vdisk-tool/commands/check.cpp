@@ -90,8 +90,8 @@ void Check::print_document(const Reports& reports) const {
 void Check::print_report(const LayerReport& layer) const {
   const auto& report = layer.report;
   for (const auto& finding : report.findings) {
-    print_line(fmt::format("{} {} at {:#x}: {}", name(finding.severity), escaped(finding.id),
-                           finding.offset, escaped(finding.message)));
+    print_line(fmt::format("{} {}: {}", name(finding.severity), escaped(finding.id),
+                           escaped(finding.message)));
     if (!finding.repair.empty())
       print_line(fmt::format("  repair would: {}", escaped(finding.repair)));
   }
