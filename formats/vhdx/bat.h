@@ -1,6 +1,8 @@
 /// The block allocation table: how entries are interleaved and what one says (FORMATS 2.6).
 #pragma once
 
+#include <compare>
+
 #include "vdisk/types.h"
 
 namespace vdisk::vhdx {
