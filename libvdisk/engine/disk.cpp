@@ -76,7 +76,10 @@ Status Disk::flush() {
   return core_->flush();
 }
 Status Disk::close() {
-  return core_->close();
+  if (!core_) return {};
+  auto closed = core_->close();
+  core_.reset();  // with its files and their locks
+  return closed;
 }
 
 Result<MappedExtent> Disk::extent_at(u64 offset, u64 limit) const {

@@ -113,7 +113,7 @@ class Merge {
     VDISK_TRY(announce_new_id());
     auto moved = move_content();
     // Whether it was canceled or not: what has arrived stays, and the images are left clean.
-    auto closed = target_->close();
+    auto closed = DiskAccess::core(*target_).close();
     if (!moved) return std::unexpected(std::move(moved).error());
     if (!closed) return std::unexpected(std::move(closed).error());
     VDISK_TRY(progress_.point_of_no_return());

@@ -150,27 +150,31 @@ TEST_CASE("a disk that was opened read-only is not written") {
   CHECK(fake.disk->discard(0, 512).error().code == Errc::write_protected);
   CHECK(fake.disk->reserve(0, 512).error().code == Errc::write_protected);
   CHECK(fake.disk->flush());
-  CHECK(fake.images[0]->flushes == 0);
+  CHECK(fake.images[0]->calls()->flushes == 0);
 }
 
 TEST_CASE("space is reclaimed after the flush that follows a discard, and only then") {
   FakeDisk fake({FakeImageOptions{}});
   REQUIRE(fake.disk->write(0, bytes(4096, 1)));
   REQUIRE(fake.disk->flush());
-  CHECK(fake.images[0]->reclaims == 0);
+  CHECK(fake.images[0]->calls()->reclaims == 0);
   REQUIRE(fake.disk->discard(0, 4096));
-  CHECK(fake.images[0]->reclaims == 0);
+  CHECK(fake.images[0]->calls()->reclaims == 0);
   fake.images[0]->fail_flush = true;
   CHECK_FALSE(fake.disk->flush());
-  CHECK(fake.images[0]->reclaims == 0);
+  CHECK(fake.images[0]->calls()->reclaims == 0);
 }
 
-TEST_CASE("closing flushes and closes the leaf only") {
+TEST_CASE("closing flushes and closes the leaf only, and releases the layers") {
   FakeDisk fake({child, {}});
+  const auto leaf = fake.images[0]->calls();
+  const auto parent = fake.images[1]->calls();
   REQUIRE(fake.disk->close());
-  CHECK(fake.images[0]->flushes == 1);
-  CHECK(fake.images[0]->closes == 1);
-  CHECK(fake.images[1]->closes == 0);
+  CHECK(leaf->flushes == 1);
+  CHECK(leaf->closes == 1);
+  CHECK(parent->closes == 0);
+  CHECK(leaf.use_count() == 1);
+  CHECK(fake.disk->close());
 }
 
 TEST_CASE("unaligned writes change exactly their bytes") {

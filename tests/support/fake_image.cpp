@@ -63,7 +63,7 @@ Result<u64> FakeImage::discard(u64 offset, u64 length, State to) {
 }
 
 Status FakeImage::flush() {
-  ++flushes;
+  ++calls_->flushes;
   if (fail_flush) return fail(Errc::io, "injected");
   return {};
 }
@@ -75,7 +75,7 @@ Status FakeImage::expand(u64 new_size) {
 }
 
 Status FakeImage::close() {
-  ++closes;
+  ++calls_->closes;
   return {};
 }
 

@@ -17,6 +17,13 @@ struct FakeImageOptions {
   bool can_drop_blocks = true;  ///< discard() works on whole blocks
 };
 
+/// What was asked of an image; outlives it.
+struct FakeCalls {
+  int flushes = 0;
+  int reclaims = 0;
+  int closes = 0;
+};
+
 /// Payload of guest offset x lives at file offset x.
 class FakeImage : public Image {
  public:
@@ -37,21 +44,20 @@ class FakeImage : public Image {
   Status commit(const Extent& written) override;
   Result<u64> discard(u64 offset, u64 length, State to) override;
   Status flush() override;
-  void reclaim() override { ++reclaims; }
+  void reclaim() override { ++calls_->reclaims; }
   Status expand(u64 new_size) override;
   Guid content_id() const override { return {}; }
   Guid next_content_id() override { return {}; }
   Status link_parent(const ParentLink&) override { return {}; }
   Status close() override;
 
-  int flushes = 0;
-  int reclaims = 0;
-  int closes = 0;
+  [[nodiscard]] std::shared_ptr<const FakeCalls> calls() const { return calls_; }
   bool fail_flush = false;
 
  private:
   FakeImageOptions options_;
   std::shared_ptr<MemoryFile> file_;
+  std::shared_ptr<FakeCalls> calls_ = std::make_shared<FakeCalls>();
   mutable std::mutex mutex_;
   std::vector<State> states_;
 };
