@@ -1,7 +1,6 @@
 /// Counts that follow from the design (PERFORMANCE section 4): flushes, writes, reads and bytes of
 /// create, open, allocation and reading. Counts are regression tests; times are never asserted.
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
 #include "support/scratch_folder.h"
 #include "support/watched_filesystem.h"
@@ -49,7 +48,8 @@ struct Place {
   }
 
   /// A child of `name` in the same folder.
-  std::filesystem::path snapshot(const std::filesystem::path& parent, const char* name) const {
+  std::filesystem::path snapshot(const std::filesystem::path& parent,
+                                 const std::string& name) const {
     CreateOptions create_options;
     create_options.target.path = folder.path() / name;
     create_options.parent = parent;
@@ -134,39 +134,54 @@ TEST_CASE("counts: opening the largest VHD does not read its table") {
   CHECK(counts.changes() + counts.flushes == 0);
 }
 
-TEST_CASE("counts: write-back allocation flushes nothing and writes the data alone") {
+TEST_CASE("counts: write-back allocation of a VHDX flushes nothing and writes the data alone") {
   constexpr u64 blocks = 200;
   const Place place;
-  for (const char* name : {"a.vhdx", "a.vhd"}) {
-    CAPTURE(name);
-    const u64 block_size = 2 * mib;
-    const auto path = place.create(name, 2 * blocks * block_size, static_cast<u32>(block_size));
-    auto disk = place.open(path, Access::read_write);
-    write_block(disk, 0);  // the first change of a session marks the image as in use
-    place.files->reset();
-    for (u64 block = 1; block <= blocks; ++block) write_block(disk, block * block_size);
-    const auto counts = place.files->counts();
-    CHECK(counts.flushes == 0);
-    CHECK(counts.writes + counts.zeroings <= blocks * 11 / 10);
-    check(disk.flush());
-    CHECK(place.files->counts().flushes <= 3);
-    check(disk.close());
-  }
+  const u64 block_size = 2 * mib;
+  const auto path = place.create("a.vhdx", 2 * blocks * block_size, static_cast<u32>(block_size));
+  auto disk = place.open(path, Access::read_write);
+  write_block(disk, 0);  // the first change of a session marks the image as in use
+  place.files->reset();
+  for (u64 block = 1; block <= blocks; ++block) write_block(disk, block * block_size);
+  const auto counts = place.files->counts();
+  CHECK(counts.flushes == 0);
+  CHECK(counts.writes + counts.zeroings <= blocks * 11 / 10);
+  check(disk.flush());
+  CHECK(place.files->counts().flushes <= 3);
+  check(disk.close());
 }
 
-TEST_CASE("counts: write-back allocation in a child flushes nothing") {
+TEST_CASE("counts: write-back allocation of a VHD flushes only where the file grows, in steps") {
+  constexpr u64 blocks = 200;
+  constexpr u64 steps = blocks / 32;
+  const Place place;
+  const u64 block_size = 2 * mib;
+  const auto path = place.create("a.vhd", 2 * blocks * block_size, static_cast<u32>(block_size));
+  auto disk = place.open(path, Access::read_write);
+  write_block(disk, 0);
+  place.files->reset();
+  for (u64 block = 1; block <= blocks; ++block) write_block(disk, block * block_size);
+  const auto counts = place.files->counts();
+  CHECK(counts.flushes <= steps);
+  CHECK(counts.writes + counts.zeroings <= 2 * blocks + 4 * steps);  // data and bitmap
+  check(disk.flush());
+  CHECK(place.files->counts().flushes <= steps + 2);
+  check(disk.close());
+}
+
+TEST_CASE("counts: write-back allocation in a child flushes as little") {
   constexpr u64 blocks = 100;
   const Place place;
-  for (const char* extension : {"vhdx", "vhd"}) {
+  for (const std::string extension : {"vhdx", "vhd"}) {
     CAPTURE(extension);
-    const auto base = place.create(fmt::format("base.{}", extension), gib);
-    const auto path = place.snapshot(base, fmt::format("child.{}", extension).c_str());
+    const auto base = place.create("base." + extension, gib);
+    const auto path = place.snapshot(base, "child." + extension);
     auto disk = place.open(path, Access::read_write);
     const u64 block_size = disk.geometry().block_size;
     write_block(disk, 0);
     place.files->reset();
     for (u64 block = 1; block <= blocks; ++block) write_block(disk, block * block_size);
-    CHECK(place.files->counts().flushes == 0);
+    CHECK(place.files->counts().flushes <= (extension == "vhdx" ? 0 : blocks / 32));
     check(disk.close());
   }
 }
@@ -174,7 +189,7 @@ TEST_CASE("counts: write-back allocation in a child flushes nothing") {
 TEST_CASE("counts: 18 allocating writes with 6 guest flushes, open and close included") {
   const Place place;
   struct Limit {
-    const char* name;
+    std::string name;
     u64 flushes;
   };
   for (const auto& [name, limit] : {Limit{"a.vhdx", 15}, Limit{"a.vhd", 18}}) {
@@ -196,7 +211,7 @@ TEST_CASE("counts: 18 allocating writes with 6 guest flushes, open and close inc
 TEST_CASE("counts: a guest flush after every allocating write costs 2 flushes and 4 writes") {
   constexpr u64 blocks = 64;
   const Place place;
-  for (const char* name : {"a.vhdx", "a.vhd"}) {
+  for (const std::string name : {"a.vhdx", "a.vhd"}) {
     CAPTURE(name);
     const auto path = place.create(name, gib, static_cast<u32>(2 * mib));
     auto disk = place.open(path, Access::read_write);
@@ -208,7 +223,7 @@ TEST_CASE("counts: a guest flush after every allocating write costs 2 flushes an
       check(disk.flush());
     }
     const auto counts = place.files->counts();
-    CHECK(counts.flushes <= 2 * blocks);
+    CHECK(counts.flushes <= 2 * blocks + 2);  // a VHD grows in steps
     CHECK(counts.writes + counts.zeroings <= 4 * blocks);
     check(disk.close());
   }
@@ -216,7 +231,7 @@ TEST_CASE("counts: a guest flush after every allocating write costs 2 flushes an
 
 TEST_CASE("counts: overwriting allocated blocks costs the data and one flush") {
   const Place place;
-  for (const char* name : {"a.vhdx", "a.vhd"}) {
+  for (const std::string name : {"a.vhdx", "a.vhd"}) {
     CAPTURE(name);
     const auto path = place.create(name, gib, static_cast<u32>(2 * mib));
     auto disk = place.open(path, Access::read_write);
@@ -236,10 +251,10 @@ TEST_CASE("counts: overwriting allocated blocks costs the data and one flush") {
 
 TEST_CASE("counts: no read path flushes or writes") {
   const Place place;
-  for (const char* extension : {"vhdx", "vhd"}) {
+  for (const std::string extension : {"vhdx", "vhd"}) {
     CAPTURE(extension);
-    const auto base = place.create(fmt::format("base.{}", extension), 64 * mib);
-    const auto path = place.snapshot(base, fmt::format("child.{}", extension).c_str());
+    const auto base = place.create("base." + extension, 64 * mib);
+    const auto path = place.snapshot(base, "child." + extension);
     {
       auto disk = place.open(path, Access::read_write);
       write_block(disk, 3 * mib);

@@ -1,7 +1,7 @@
 /// Faults that other systems have (PEERS section 2, numbers 1 to 10): each is a test of ours.
-#include <doctest/doctest.h>
-
 #include <algorithm>
+
+#include <doctest/doctest.h>
 
 #include "support/memory_place.h"
 
@@ -138,29 +138,79 @@ TEST_CASE("peer fault 3: a dirty log is neither ignored nor refused, and not one
   CHECK(read(place.open(path), 3 * mib, mib) == filled(mib, 0x44));
 }
 
-TEST_CASE("peer fault 4: data are durable before the map names them, and a flush flushes") {
+TEST_CASE("peer fault 3: a log that was never written under its LogGuid has nothing to replay") {
   const MemoryPlace place;
-  for (const char* name : {"a.vhd", "a.vhdx"}) {
-    CAPTURE(name);
-    const auto path = place.create(name, 64 * mib, blocks_of(2 * mib));
-    auto disk = place.open(path, Access::read_write);
-    must(disk.write(0, filled(4096, 1)));
+  const auto path = place.create("a.vhdx", 8 * mib, blocks_of(mib));
+  write_and_close(place, path, 3 * mib, filled(mib, 0x44));
+  auto bytes = place.bytes(path);
+  bytes.set_log_guid(log_guid);
+  const auto before = bytes.all();
+  CHECK(read(place.open(path), 3 * mib, mib) == filled(mib, 0x44));
+  CHECK(!has_error(place.check(path)));
+  CHECK(bytes.all() == before);
+
+  // An entry of that LogGuid that is not valid is damage, not emptiness.
+  auto torn = LogEntry{.file_size = bytes.size()}.encode(log_guid);
+  torn[4] ^= std::byte{1};
+  bytes.write(bytes.log() + 4096 * 7, torn);
+  const auto damaged = Disk::open(path, place.options());
+  REQUIRE(!damaged);
+  CHECK(kind(damaged.error().code) == ErrorKind::corrupt);
+  bytes.write(bytes.log() + 4096 * 7, test::Page{});
+
+  must(place.open(path, Access::read_write).close());
+  CHECK(place.check(path).clean());
+  CHECK(read(place.open(path), 3 * mib, mib) == filled(mib, 0x44));
+}
+
+TEST_CASE("peer fault 4: data are durable before the map of a VHD names them") {
+  const MemoryPlace place;
+  const auto path = place.create("a.vhd", 64 * mib, blocks_of(2 * mib));
+  auto disk = place.open(path, Access::read_write);
+  must(disk.write(0, filled(4096, 1)));
+  must(disk.flush());
+  const auto order = order_of_changes(place, {0, 2048}, [&] {
+    must(disk.write(6 * mib, filled(4096, 0x5a)));
     must(disk.flush());
-    std::pair<u64, u64> map{mib, 4 * mib};  // log, metadata and BAT of a VHDX
-    if (path.extension() == ".vhd") map = {0, 2048};
-    const auto order = order_of_changes(place, map, [&] {
-      must(disk.write(6 * mib, filled(4096, 0x5a)));
-      must(disk.flush());
-    });
-    CAPTURE(order);
-    const auto payload = order.rfind('p');
-    const auto published = order.find('m');
-    REQUIRE(payload != std::string::npos);
-    REQUIRE(published != std::string::npos);
-    CHECK(payload < published);
-    CHECK(order.substr(payload, published - payload).contains('f'));
-    CHECK(order.find('f', published) != std::string::npos);
+  });
+  CAPTURE(order);
+  const auto payload = order.rfind('p');
+  const auto published = order.find('m', payload);
+  REQUIRE(payload != std::string::npos);
+  REQUIRE(published != std::string::npos);
+  CHECK(order.find('f', payload) < published);
+  CHECK(order.find('f', published) != std::string::npos);
+}
+
+TEST_CASE("peer fault 4: data in reused space are durable before the log of a VHDX names them") {
+  const MemoryPlace place;
+  const auto path = place.create("a.vhdx", 64 * mib, blocks_of(2 * mib));
+  auto disk = place.open(path, Access::read_write);
+  for (u64 block = 0; block < 4; ++block) must(disk.write(block * 2 * mib, filled(2 * mib, 1)));
+  must(disk.close());
+  const auto bytes = place.bytes(path);
+  const auto place_of = [&](u64 block) { return bytes.little64(bytes.bat() + block * 8) / mib; };
+  const std::array before{place_of(0), place_of(1), place_of(2), place_of(3)};
+  disk = place.open(path, Access::read_write);
+  must(disk.discard(0, 8 * mib));
+  for (int round = 0; round < 3; ++round) {  // until the freeing is durable and the log is past it
+    must(disk.write(20 * mib, filled(sector, round + 2)));
+    must(disk.flush());
   }
+  const auto order = order_of_changes(place, {mib, 4 * mib}, [&] {
+    must(disk.write(12 * mib, filled(4096, 0x5a)));
+    must(disk.flush());
+  });
+  CAPTURE(order);
+  must(disk.close());
+  const u64 reused = place_of(6);
+  CHECK(std::ranges::find(before, reused) != before.end());
+  const auto payload = order.rfind('p');
+  const auto published = order.find('m', payload);
+  REQUIRE(payload != std::string::npos);
+  REQUIRE(published != std::string::npos);
+  CHECK(order.find('f', payload) < published);
+  CHECK(order.find('f', published) != std::string::npos);
 }
 
 TEST_CASE("peer fault 5: check sees two entries on one block") {
