@@ -28,6 +28,7 @@ struct PlannedLayer {
   std::string format;
   Guid content_id;
   u64 size = 0;
+  bool must_cover_parent = false;  ///< its parent may not be larger than it is
 };
 
 struct MergePlan {
@@ -57,6 +58,16 @@ Result<std::size_t> target_index(const Disk::Core& disk, const MergeOptions& opt
                                                   options.base->string(), options.child.string()));
 }
 
+PlannedLayer describe(const Layer& layer) {
+  const auto link = layer.image->info().parent;
+  return {.path = layer.path,
+          .id = layer.id,
+          .format = std::string(layer.format->name),
+          .content_id = layer.image->content_id(),
+          .size = layer.image->geometry().virtual_size,
+          .must_cover_parent = link && !link->larger_parent_allowed};
+}
+
 Result<MergePlan> plan_merge(const MergeOptions& options) {
   OpenOptions open = options.open;
   open.access = Access::read_only;
@@ -73,8 +84,7 @@ Result<MergePlan> plan_merge(const MergeOptions& options) {
       return fail(Errc::wrong_state, fmt::format("{}: belongs to a virtual machine in saved state",
                                                  layer.path.string()));
     }
-    plan.layers.push_back({layer.path, layer.id, std::string(layer.format->name),
-                           layer.image->content_id(), layer.image->geometry().virtual_size});
+    plan.layers.push_back(describe(layer));
   }
   return plan;
 }
@@ -108,6 +118,7 @@ class Merge {
         file_system_(file_system_of(options.open)) {}
 
   Result<Merged> run() {
+    VDISK_TRY(grow_middle_layers());
     VDISK_TRY(open_layers());
     VDISK_TRY(check_target());
     VDISK_TRY(announce_new_id());
@@ -124,6 +135,20 @@ class Merge {
  private:
   [[nodiscard]] const PlannedLayer& target_plan() const { return plan_.layers[plan_.target]; }
   [[nodiscard]] u64 leaf_size() const { return plan_.layers.front().size; }
+
+  /// The target may have to grow to the leaf's size: layers between them that must not be smaller
+  /// than their parent grow before it, from the top, so that the chain stays valid.
+  Status grow_middle_layers() {
+    for (std::size_t index = 1; index < plan_.target; ++index) {
+      const PlannedLayer& planned = plan_.layers[index];
+      if (!planned.must_cover_parent || planned.size >= leaf_size()) continue;
+      VDISK_ASSIGN(auto layer, open_planned(planned, Access::read_write));
+      auto grown = layer.image->expand(leaf_size());
+      if (grown) grown = layer.image->close();
+      if (!grown) return std::unexpected(at_path(planned.path, std::move(grown).error()));
+    }
+    return {};
+  }
 
   /// The lowest merged layer is opened for writing only if its link must follow the target's id.
   Status open_layers() {
