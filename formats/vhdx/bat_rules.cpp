@@ -28,6 +28,17 @@ Status validate_free(const Layout& layout, u64 place, u64 offset, u64 length) {
   return {};
 }
 
+/// A block behind the end of the file: the file was cut if everything the disk can hold would
+/// reach that far; an entry beyond that is garbage.
+Errc place_error_of(const Layout& layout, u64 offset, u64 length) {
+  const BatLayout& bat = layout.bat_layout;
+  const u64 largest_content =
+      bat.payload_block_count() * bat.block_size() + bat.chunk_count() * sector_bitmap_size;
+  return lies_within(offset, length, 0, layout.file_size + largest_content)
+             ? Errc::file_size_invalid
+             : Errc::bat_invalid;
+}
+
 /// X39: `needed` bytes of the `length` must be inside the file.
 Status validate_extent(const Layout& layout, u64 place, u64 offset, u64 length, u64 needed) {
   if (offset < header_section_size) {
@@ -36,7 +47,7 @@ Status validate_extent(const Layout& layout, u64 place, u64 offset, u64 length, 
         fmt::format("BAT entry at {:#x}: offset {:#x}, expected at least 1 MiB", place, offset));
   }
   if (!lies_within(offset, needed, 0, layout.file_size)) {
-    return broken(39, place_error(offset, length, Errc::bat_invalid), place,
+    return broken(39, place_error_of(layout, offset, length), place,
                   fmt::format("BAT entry at {:#x}: {:#x} bytes at {:#x}, expected inside the file "
                               "of {:#x} bytes",
                               place, needed, offset, layout.file_size));

@@ -65,6 +65,8 @@ TEST_CASE("X38: states 4 and 5 are reserved, 7 needs a parent") {
 TEST_CASE("X39: data lie behind the header section and inside the file") {
   CHECK(payload_refusal(6) == corrupt_place);
   CHECK(payload_refusal(6 * mib | 6) == truncated_place);
+  CHECK(payload_refusal(13 * mib | 6) == truncated_place);  // 6 MiB and 8 blocks and a bitmap ...
+  CHECK(payload_refusal(15 * mib | 6) == corrupt_place);    // ... never reach this far
   CHECK(payload_refusal((u64{1} << 62) | 6) == corrupt_place);
   CHECK(payload_refusal(~u64{0} << 20 | 6) == corrupt_place);  // the end wraps
   CHECK(payload_refusal(7, true) == corrupt_place);
@@ -123,7 +125,7 @@ TEST_CASE("X42: a bitmap entry is not present or present") {
   for (const u64 state : {1u, 2u, 3u, 4u, 5u, 7u}) {
     CHECK(bitmap_refusal(4 * mib | state) == Refusal{"X42", ErrorKind::corrupt});
   }
-  CHECK(bitmap_refusal(100 * mib | 6) == truncated_place);
+  CHECK(bitmap_refusal(6 * mib | 6) == truncated_place);
 }
 
 TEST_CASE("X43: a partially present block needs its bitmap") {
