@@ -9,6 +9,7 @@
 #include "support/counting_file.h"
 
 using namespace vdisk;
+using namespace vdisk::test;
 using namespace vdisk::vhdx;
 
 namespace {
@@ -58,10 +59,13 @@ TEST_CASE("a new dynamic image is in Windows' layout and checks clean") {
 }
 
 TEST_CASE("creating a dynamic image of any size takes a few writes and leaves the BAT a hole") {
-  MemoryFile file;
+  CountingFile file(std::make_shared<MemoryFile>());
   REQUIRE(create(file, {.virtual_size = 64 * tib, .block_size = u32{mib}}).has_value());
   CHECK(*file.size() == 3 * mib + 513 * mib);
   CHECK(*file.allocated_size() < mib);
+  CHECK(file.counts().writes == 6);
+  CHECK(file.counts().changes() == 7);
+  CHECK(file.counts().flushes == 0);
 }
 
 TEST_CASE("a fixed image has every block in place") {
