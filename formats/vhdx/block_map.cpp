@@ -1,7 +1,6 @@
 #include "formats/vhdx/block_map.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "base/bytes.h"
 #include "base/try.h"
@@ -245,8 +244,10 @@ std::vector<DirtyPage> BlockMap::dirty_pages() const {
   const auto in_bat = [&bat](const DirtyPage& page) {
     return lies_within(page.offset, page_size, bat.offset, bat.offset + bat.length);
   };
-  const auto bat_pages = std::ranges::stable_partition(pages, std::not_fn(in_bat));
-  std::ranges::reverse(bat_pages);
+  std::ranges::sort(pages, [&in_bat](const DirtyPage& a, const DirtyPage& b) {
+    if (in_bat(a) != in_bat(b)) return in_bat(b);
+    return in_bat(a) ? a.offset > b.offset : a.offset < b.offset;
+  });
   return pages;
 }
 

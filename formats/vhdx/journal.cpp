@@ -103,7 +103,7 @@ Status Journal::complete() {
 Status Journal::apply(std::span<const DirtyPage> pages) {
   std::vector<const DirtyPage*> sorted;
   for (const DirtyPage& page : pages) sorted.push_back(&page);
-  std::ranges::stable_sort(sorted, {}, [](const DirtyPage* page) { return page->offset; });
+  std::ranges::sort(sorted, {}, [](const DirtyPage* page) { return page->offset; });
   applied_since_sync_ = true;
   std::vector<std::byte> run;
   for (std::size_t index = 0; index < sorted.size();) {

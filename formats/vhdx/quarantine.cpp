@@ -54,12 +54,10 @@ std::vector<FreedRange> Quarantine::take_settled() {
 template <class Predicate>
 std::vector<FreedRange> Quarantine::take(Predicate wanted) {
   std::vector<FreedRange> ranges;
-  const auto kept = std::stable_partition(batches_.begin(), batches_.end(),
-                                          [&](const Batch& batch) { return !wanted(batch); });
-  for (auto batch = kept; batch != batches_.end(); ++batch) {
-    ranges.insert(ranges.end(), batch->ranges.begin(), batch->ranges.end());
+  for (const Batch& batch : batches_) {
+    if (wanted(batch)) ranges.insert(ranges.end(), batch.ranges.begin(), batch.ranges.end());
   }
-  batches_.erase(kept, batches_.end());
+  std::erase_if(batches_, wanted);
   return merged(std::move(ranges));
 }
 

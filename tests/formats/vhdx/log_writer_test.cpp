@@ -134,7 +134,7 @@ TEST_CASE("200 dirty pages at once, several times: a power loss at any call keep
       must(guest_write(image, offset_of(n) + round * 512, pattern(512, round + 1)));
     }
   };
-  for (u64 call = 0; call < 40; call += 3) {
+  for (u64 call = 0; call < 40; call += 5) {
     INFO("call " << call << " of the flushes");
     const auto file = std::make_shared<vdisk::test::CrashFile>(*start);
     const auto image = open(file);
@@ -158,6 +158,6 @@ TEST_CASE("200 dirty pages at once, several times: a power loss at any call keep
         REQUIRE(guest_read(*again, offset_of(n) + round * 512, 512) == pattern(512, round + 1));
       }
     }
-    if (call % 9 == 0) require_clean(*left);
+    if (call % 10 == 0) require_clean(*left);
   }
 }
