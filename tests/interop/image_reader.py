@@ -18,9 +18,21 @@ def must(condition, what):
         raise Broken(what)
 
 
-class VhdImage:
+class Image:
+    """An open file of structures."""
+
     def __init__(self, path):
-        self.file = open(path, "rb")
+        self.path = path
+
+    def bytes(self, offset, length):
+        with open(self.path, "rb") as file:
+            file.seek(offset)
+            return file.read(length)
+
+
+class VhdImage(Image):
+    def __init__(self, path):
+        super().__init__(path)
         end = os.path.getsize(path) - 512
         footer = self.bytes(end, 512)
         self.kind, = struct.unpack_from(">I", footer, 60)
@@ -38,10 +50,6 @@ class VhdImage:
         self.table, _, entries, self.block_size = struct.unpack_from(">QIII", header, 16)
         must(entries * self.block_size >= self.size, "table entries")
 
-    def bytes(self, offset, length):
-        self.file.seek(offset)
-        return self.file.read(length)
-
     def read(self, offset, length):
         """A range inside one block."""
         if self.kind == vhd_writer.FIXED:
@@ -55,9 +63,9 @@ class VhdImage:
         return self.bytes(sector * 512 + bitmap_bytes + inside, length)
 
 
-class VhdxImage:
+class VhdxImage(Image):
     def __init__(self, path):
-        self.file = open(path, "rb")
+        super().__init__(path)
         must(self.bytes(0, 8) == b"vhdxfile", "file identifier")
         header = max((self.bytes(at, 4096) for at in (65536, 131072)), key=self.sequence_number)
         must(vhdx_writer.seal(header) == header, "header checksum")
@@ -70,12 +78,9 @@ class VhdxImage:
         self.block_size, _ = struct.unpack("<II", items[vhdx_writer.FILE_PARAMETERS])
         self.size, = struct.unpack("<Q", items[vhdx_writer.VIRTUAL_DISK_SIZE])
         self.sector, = struct.unpack("<I", items[vhdx_writer.LOGICAL_SECTOR_SIZE])
+        self.disk_id = uuid.UUID(bytes_le=items[vhdx_writer.VIRTUAL_DISK_ID])
         self.layout = vhdx_writer.Layout(self.size, self.block_size, self.sector, False)
         must(bat_length >= self.layout.entries * 8, "BAT region too small")
-
-    def bytes(self, offset, length):
-        self.file.seek(offset)
-        return self.file.read(length)
 
     @staticmethod
     def sequence_number(header):

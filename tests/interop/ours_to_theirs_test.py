@@ -76,12 +76,11 @@ class ToOthers(Case):
                 self.assert_reads_as(image, model)
 
     def test_vhdx_across_chunk_boundaries(self):
-        """With 1 MiB blocks the BAT index jumps at 4 GiB; the largest disk here ends beyond 8."""
-        size = 8192 * MIB + 2 * MIB
-        image, model = self.create("chunk.vhdx", size, "--block-size", "1M")
-        for border in (4096 * MIB, 8192 * MIB):
-            self.write(image, model, border - 1024, random_bytes(f"{SEED}{border}", 2048))
-            self.write(image, model, border + MIB + 512, random_bytes(f"{SEED}{border}b", 512))
+        """With 1 MiB blocks the BAT index jumps at 4 GiB."""
+        image, model = self.create("chunk.vhdx", 4096 * MIB + 2 * MIB, "--block-size", "1M")
+        border = 4096 * MIB
+        self.write(image, model, border - 1024, random_bytes(f"{SEED}{border}", 2048))
+        self.write(image, model, border + MIB + 512, random_bytes(f"{SEED}{border}b", 512))
         self.assert_qemu_agrees(image, model)
         self.assert_reads_as(image, model)
         self.assert_check_clean(image)
@@ -159,17 +158,22 @@ class ToOthers(Case):
         model.write(offset, now)
 
     def test_expand_beyond_the_room_of_the_block_table(self):
-        """The table must move or blocks must make room: 4 GiB -> 600 GiB."""
-        for name, options in (("a.vhd", ("--block-size", "512K")),
-                              ("b.vhdx", ("--block-size", "1M"))):
+        """The table must move or blocks must make room. Read by our own reader of structures:
+        qemu reads every zero of a disk so large."""
+        for name, old, new, options in (("a.vhd", 4 * MIB, 64 << 30, ("--block-size", "512K")),
+                                        ("b.vhdx", 4 << 30, 300 << 30, ("--block-size", "1M"))):
             with self.subTest(image=name):
-                image, model = self.create(name, 4096 * MIB, *options)
-                for offset in (0, 512 * KIB, 2 * MIB, 4096 * MIB - 512):
+                image, model = self.create(name, old, *options)
+                places = (0, 512 * KIB, 3 * MIB, old - 512, new - 512)
+                for offset in places[:-1]:
                     self.write(image, model, offset, random_bytes(f"{SEED}{offset}", 512))
-                vdisk("expand", image, "--size", "600G", "--quiet")
-                model.resize(600 << 30)
-                self.write(image, model, (600 << 30) - 512, random_bytes(SEED, 512))
-                self.assert_qemu_agrees(image, model)
+                vdisk("expand", image, "--size", new, "--quiet")
+                model.resize(new)
+                self.write(image, model, new - 512, random_bytes(SEED, 512))
+                reader = image_reader.open_image(image)
+                self.assertEqual(reader.size, new)
+                for offset in (*places, 512, MIB, old, new - 1024):
+                    self.assertEqual(reader.read(offset, 512), model.read(offset, 512))
                 self.assert_reads_as(image, model)
                 self.assert_check_clean(image)
 
@@ -182,11 +186,12 @@ class DiskIds(Case):
     def test_an_id_that_was_asked_for_is_stored(self):
         wanted = "0c1d2e3f-4051-4263-8475-8697a8b9cadb"
         for name in ("i.vhd", "i.vhdx"):
-            image = self.dir / name
-            vdisk("create", image, "--size", "8M", "--id", wanted)
-            self.assertEqual(vdisk_json("info", image)["id"], wanted)
-            said = run([oracle("vhdiinfo"), image]).decode()
-            self.assertIn(wanted, said.lower())
+            vdisk("create", self.dir / name, "--size", "8M", "--id", wanted)
+            self.assertEqual(vdisk_json("info", self.dir / name)["id"], wanted)
+        said = run([oracle("vhdiinfo"), self.dir / "i.vhd"]).decode()
+        self.assertIn(wanted, said.lower())
+        stored = image_reader.open_image(self.dir / "i.vhdx").disk_id
+        self.assertEqual(str(stored), wanted)
 
 
 if __name__ == "__main__":
