@@ -21,8 +21,8 @@ SUBTYPES = {
     "vhd dynamic": (".vhd", ["--type", "dynamic"]),
     "vhd differencing": (".vhd", []),
     "vhdx fixed": (".vhdx", ["--type", "fixed"]),
-    "vhdx dynamic": (".vhdx", ["--type", "dynamic"]),
-    "vhdx differencing": (".vhdx", []),
+    "vhdx dynamic": (".vhdx", ["--type", "dynamic", "--block-size", "1M"]),
+    "vhdx differencing": (".vhdx", ["--block-size", "1M"]),
 }
 
 
@@ -113,8 +113,8 @@ class ToolCase(unittest.TestCase):
         file = name + extension
         if subtype.endswith("differencing"):
             base = name + "-base" + extension
-            self.ok("create", base, "--size", size)
-            self.ok("create", file, "--parent", base)
+            self.ok("create", base, "--size", size, *options)
+            self.ok("create", file, "--parent", base, *options)
         else:
             self.ok("create", file, "--size", size, *options)
         return file

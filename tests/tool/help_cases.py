@@ -37,7 +37,7 @@ class Help(ToolCase):
             examples = text[text.index("\nExamples:\n"):]
             for line in re.findall(r"^  vdisk-tool (.*)$", examples, re.M):
                 words = line.split(" | ")[0].split()
-                for name in self.contents():
+                for name in os.listdir(self.folder):
                     os.remove(self.path(name))
                 with self.subTest(line):
                     code, _, err = self.run_tool(*words)

@@ -23,7 +23,7 @@ def vhd_checksum(sector):
 class Outputs(ToolCase):
     def setUp(self):
         super().setUp()
-        self.ok("create", "disk.vhdx", "--size", "8M")
+        self.ok("create", "disk.vhdx", "--size", "8M", "--block-size", "1M")
         self.ok("write", "disk.vhdx", "--length", "1M", "--pattern", "1")
 
     def commands_to(self, target):

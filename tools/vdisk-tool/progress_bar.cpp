@@ -146,6 +146,7 @@ ProgressDisplay::~ProgressDisplay() {
 }
 
 void ProgressDisplay::update(const JobStatus& status) {
+  if (status.operation_status != Errc::pending) return;  // finish() tells the end, once
   const auto now = ShownProgress::Clock::now();
   shown_.update(status, now);
   if (finished_ || style_ == ProgressStyle::none || now < next_) return;

@@ -12,20 +12,29 @@ namespace {
 
 volatile std::sig_atomic_t noted_signal = 0;
 
+/// A signal that comes just before a blocking call would not end it: alarms repeat the knock.
+constexpr unsigned knock_seconds = 1;
+
 extern "C" void note_signal(int number) {
-  noted_signal = number;
+  if (number != SIGALRM) noted_signal = number;
+  alarm(knock_seconds);
+}
+
+void take(int number, int flags) {
+  struct sigaction action{};
+  action.sa_handler = note_signal;
+  action.sa_flags = flags;  // without SA_RESTART: a read from a pipe ends
+  sigemptyset(&action.sa_mask);
+  sigaction(number, &action, nullptr);
 }
 
 void install(int number) {
   struct sigaction previous{};
   sigaction(number, nullptr, &previous);
-  if (previous.sa_handler == SIG_IGN) return;  // nohup: stays ignored
-  struct sigaction action{};
-  action.sa_handler = note_signal;
-  // Without SA_RESTART: a read from a pipe ends. SA_RESETHAND: the second one kills.
-  action.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigemptyset(&action.sa_mask);
-  sigaction(number, &action, nullptr);
+  // nohup stays in force. SIGINT is taken even where a shell started the tool in the background
+  // with it ignored: whoever sends it by hand means it.
+  if (number == SIGHUP && previous.sa_handler == SIG_IGN) return;
+  take(number, static_cast<int>(SA_RESETHAND));  // the second one kills
 }
 
 void ignore(int number) {
@@ -46,6 +55,7 @@ void prepare_process() {
   occupy(STDOUT_FILENO, O_RDONLY);
   occupy(STDERR_FILENO, O_RDWR);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) install(number);
+  take(SIGALRM, 0);
   ignore(SIGPIPE);  // a closed pipe is an error of write(), told by the exit code
   ignore(SIGXFSZ);  // a size limit is an error of write() too
 }
