@@ -90,7 +90,7 @@ Json layer_document(const Layer& layer) {
           {"blocks_total", layer.blocks.total},
           {"logical_sector_size", image.geometry.logical_sector_size},
           {"physical_sector_size", image.geometry.physical_sector_size},
-          {"id", image.id.is_zero() ? Json(nullptr) : Json(to_string(image.id))},
+          {"id", image.format == "raw" ? Json(nullptr) : Json(to_string(image.id))},
           {"data_write_id", or_null(image.data_write_id, guid_text)},
           {"creator", image.creator},
           {"created", or_null(image.created, iso_time)},
