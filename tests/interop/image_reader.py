@@ -44,7 +44,7 @@ class VhdImage(Image):
             must(end == self.size, "length of a fixed image")
             return
         must(self.bytes(0, 512) == footer, "footer copy")
-        header = self.bytes(512, 1024)
+        header = self.bytes(struct.unpack_from(">Q", footer, 16)[0], 1024)
         must(header[:8] == b"cxsparse", "header cookie")
         must(struct.unpack_from(">I", header, 36)[0] == vhd_writer.checksum(header, 36), "checksum")
         self.table, _, entries, self.block_size = struct.unpack_from(">QIII", header, 16)
