@@ -27,5 +27,8 @@ install(FILES ${PROJECT_BINARY_DIR}/vdisk-config.cmake
               ${PROJECT_BINARY_DIR}/vdisk-config-version.cmake
         DESTINATION ${config_directory})
 
+# The tree may be moved: vdisk.pc finds the prefix from its own place.
+file(RELATIVE_PATH VDISK_PC_TO_PREFIX
+  /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(cmake/vdisk.pc.in vdisk.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/vdisk.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
