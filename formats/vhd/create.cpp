@@ -159,6 +159,10 @@ Status check_parent(const CreateSpec& spec) {
   if (spec.parent->format != format.name) {
     return refuse(fmt::format("parent of format {}, expected vhd", spec.parent->format));
   }
+  if (spec.parent->geometry.virtual_size > spec.virtual_size) {
+    return refuse(fmt::format("size {} bytes, expected at least the {} bytes of the parent",
+                              spec.virtual_size, spec.parent->geometry.virtual_size));
+  }
   if (spec.parent->content_id.is_zero()) return refuse("parent: unique id is zero (V13)");
   return {};
 }

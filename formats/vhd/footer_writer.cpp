@@ -11,6 +11,12 @@ Status write_footer(File& file, u64 offset, const Footer& footer) {
   return file.write_at(offset, bytes_of(raw));
 }
 
+Status extend_with_footer(File& file, const Layout& layout, u64 new_offset) {
+  auto written = write_footer(file, new_offset, layout.footer);
+  if (!written) (void)file.resize(layout.footer_offset + footer_size);
+  return written;
+}
+
 Status publish_footer(File& file, u64 end_offset, const Footer& footer) {
   VDISK_TRY(write_footer(file, end_offset, footer));
   VDISK_TRY(file.flush());

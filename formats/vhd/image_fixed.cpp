@@ -79,7 +79,7 @@ Status FixedImage::move_footer(u64 new_size) {
   const u64 old_offset = layout_.footer_offset;
   const u64 new_offset = std::max(new_size, old_offset);
   if (new_offset != old_offset) {
-    VDISK_TRY(write_footer(*file_, new_offset, layout_.footer));
+    VDISK_TRY(extend_with_footer(*file_, layout_, new_offset));
     VDISK_TRY(file_->flush());
   }
   const u64 stale_end = std::min(new_offset, old_offset + footer_size);

@@ -82,11 +82,7 @@ Status SparseImage::grow(u64 needed) {
 Status SparseImage::move_end_footer(u64 new_offset) {
   const Layout now = layout();
   if (crash_safe()) {
-    auto written = write_footer(*file_, new_offset, now.footer);
-    if (!written) {
-      (void)file_->resize(now.footer_offset + footer_size);  // the old footer is the last one again
-      return written;
-    }
+    VDISK_TRY(extend_with_footer(*file_, now, new_offset));
     VDISK_TRY(flush_file());
   } else {
     VDISK_TRY(file_->resize(new_offset + footer_size));

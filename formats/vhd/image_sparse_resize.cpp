@@ -164,7 +164,7 @@ Result<u64> SparseImage::append_metadata(u64 length) {
   const Layout now = layout();
   const u64 place = now.footer_offset + footer_size;
   const u64 new_offset = aligned_place(place + length, block_shape(now));
-  VDISK_TRY(write_footer(*file_, new_offset, now.footer));
+  VDISK_TRY(extend_with_footer(*file_, now, new_offset));
   {
     const std::lock_guard lock(map_mutex_);
     layout_.footer_offset = new_offset;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "engine/chain.h"
 #include "engine/copy.h"
 #include "engine/new_image.h"
 #include "engine/parent_path.h"
@@ -39,6 +40,11 @@ Result<ParentSpec> describe_parent(const Disk& parent, const CreateOptions& opti
 Result<CreatedDisk> create_child(const CreateOptions& options, Progress& progress) {
   auto file_system = file_system_of(options.open);
   VDISK_ASSIGN(auto parent, Disk::open(*options.parent, read_only(options.open)));
+  if (parent.depth() >= max_chain_depth) {
+    return fail(Errc::chain_too_deep,
+                fmt::format("{}: chain: {} layers, expected fewer, as a child could not be opened",
+                            options.parent->string(), parent.depth()));
+  }
   VDISK_ASSIGN(const auto spec, describe_parent(parent, options, *file_system));
   VDISK_ASSIGN(const auto plan, plan_target(options.target, {options.size, spec}));
   VDISK_TRY(check_target(*file_system, plan, &parent));

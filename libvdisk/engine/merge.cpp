@@ -21,6 +21,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// A multiple of every block size, so that blocks that are zero as a whole stay whole.
+constexpr u64 zero_piece_size = 256 * mib;
+
 /// A layer as it was when the merge was planned.
 struct PlannedLayer {
   fs::path path;
@@ -96,7 +99,9 @@ Status refuse_siblings(const MergePlan& plan, const MergeOptions& options,
   for (std::size_t index = 0; index < plan.layers.size(); ++index) {
     search.ignored.push_back(plan.layers[index].id);
     if (index > plan.target) continue;
-    if (index > 0) search.parents.push_back(plan.layers[index].content_id);
+    // The leaf itself reads the same afterwards, if it is still there.
+    const bool affects_children = index > 0 || options.delete_children;
+    if (affects_children) search.parents.push_back(plan.layers[index].content_id);
     VDISK_ASSIGN(const auto absolute, file_system.absolute(plan.layers[index].path));
     search.directories.push_back(absolute.parent_path());
   }
@@ -125,9 +130,11 @@ class Merge {
     auto moved = move_content();
     // Whether it was canceled or not: what has arrived stays, and the images are left clean.
     auto closed = DiskAccess::core(*target_).close();
-    if (!moved) return std::unexpected(std::move(moved).error());
-    if (!closed) return std::unexpected(std::move(closed).error());
-    VDISK_TRY(progress_.point_of_no_return());
+    if (moved && closed) moved = progress_.point_of_no_return();
+    if (!moved || !closed) {
+      if (id_changes_) (void)linked_image().close();  // the first error is the telling one
+      return std::unexpected(!moved ? std::move(moved).error() : std::move(closed).error());
+    }
     VDISK_TRY(settle_links());
     return finish();
   }
@@ -232,11 +239,21 @@ class Merge {
 
   Status move_extent(const MappedExtent& extent) {
     if (extent.state == State::data) return move_data(extent);
-    if (extent.state == State::zero) {
-      VDISK_TRY(target_->zero(extent.offset, extent.length));
-      merged_bytes_ += extent.length;
-    }
+    if (extent.state == State::zero) return move_zeros(extent);
     return progress_.advance(extent.length);
+  }
+
+  /// In pieces, as a target that cannot map zeros has to write them.
+  Status move_zeros(const MappedExtent& extent) {
+    const u64 end = extent.offset + extent.length;
+    for (u64 offset = extent.offset; offset < end;) {
+      const u64 length = std::min(end - offset, zero_piece_size - offset % zero_piece_size);
+      VDISK_TRY(target_->zero(offset, length));
+      offset += length;
+      merged_bytes_ += length;
+      VDISK_TRY(progress_.advance(length));
+    }
+    return {};
   }
 
   Status move_data(const MappedExtent& extent) {

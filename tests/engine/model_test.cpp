@@ -352,7 +352,7 @@ std::string walk(const Shape& shape, u64 seed, int steps) {
 
 TEST_CASE("model: random operations on every subtype agree with a flat disk") {
   using Clock = std::chrono::steady_clock;
-  constexpr int steps = 60;
+  constexpr int steps = 40;
   const auto until =
       Clock::now() + std::chrono::seconds(number_from_environment("VDISK_MODEL_SECONDS", 0));
   u64 seed = number_from_environment("VDISK_SEED", 1);

@@ -388,6 +388,7 @@ class Limits(ToolCase):
         self.ok("info", "big.vhdx", "--memory-limit", "16M")
         self.ok("info", "big.vhdx", "--memory-limit", "1")
 
+    @unittest.skipIf(os.environ.get("VDISK_SANITIZED"), "sanitizers need address space")
     def test_a_limited_address_space_and_few_descriptors_are_enough(self):
         def limit():
             resource.setrlimit(resource.RLIMIT_AS, (256 * MIB, 256 * MIB))

@@ -152,6 +152,10 @@ TEST_CASE("create: what the format cannot hold is refused with the caller's faul
   spec.block_size = 2 * mib;
   CHECK(refusal(spec) == Errc::invalid_argument);
   spec = spec_of(ImageType::differencing, mib);
+  spec.parent->geometry.virtual_size = 2 * mib;
+  CHECK(refusal(spec) == Errc::invalid_argument);
+  spec.parent->geometry.virtual_size = mib;
+  CHECK(refusal(spec) == Errc::success);
   spec.parent->format = "vhdx";
   CHECK(refusal(spec) == Errc::invalid_argument);
   spec.parent.reset();

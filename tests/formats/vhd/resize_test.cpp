@@ -1,6 +1,7 @@
 /// Expanding with and without room behind the BAT, and linking to another parent.
 #include "image_access.h"
 #include "support/counting_file.h"
+#include "support/fault_file.h"
 
 using namespace vdisk;
 using namespace vdisk::test;
@@ -159,6 +160,33 @@ TEST_CASE("expand: geometry follows, the original size stays") {
   CHECK(get_u64(bytes, 40) == 8 * 4096);
   CHECK(get_u64(bytes, 48) == 3 * mib);
   CHECK(get_u32(bytes, 56) == 0x005A0411);
+}
+
+TEST_CASE("expand: a write that fails leaves the old or the new size, and the content") {
+  const Bytes content = pattern(0, 32 * kib, 3);
+  VhdBuilder builder = tiny(3, 8);
+  const Bytes sparse_content = content_of(builder, 8 * 4096);
+  for (const bool fixed : {true, false}) {
+    for (u64 index = 0; index < 12; ++index) {
+      CAPTURE(index);
+      const auto file = memory_file(fixed ? make_fixed_vhd(content) : builder.build());
+      const auto fault = std::make_shared<FaultFile>(file);
+      auto image = open_sound(fault, Access::read_write);
+      fault->inject({FaultyCall::write, index, Errc::no_space, false});
+      const bool done = image->expand(2000 * 4096).has_value();
+      CHECK(done == (fault->failures() == 0));
+      (void)image->close();
+      image = open_sound(file, Access::read_write);
+      Bytes expected = fixed ? content : sparse_content;
+      const u64 size = image->geometry().virtual_size;
+      CHECK((size == expected.size() || size == 2000 * 4096));
+      expected.resize(size);
+      CHECK(read_all(*image) == expected);
+      CHECK(image->expand(2000 * 4096).has_value());
+      expected.resize(2000 * 4096);
+      CHECK(read_all(*open_sound(file)) == expected);
+    }
+  }
 }
 
 TEST_CASE("expand: sizes that cannot be") {
