@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/try.h"
+#include "vdisk/operations.h"
 
 namespace vdisk {
 
@@ -35,9 +36,29 @@ std::vector<std::filesystem::path> unique(std::vector<std::filesystem::path> pat
 
 }  // namespace
 
+Result<ChildSearch> search_for_children(const Layer& layer, const OpenOptions& options) {
+  VDISK_ASSIGN(const auto absolute, file_system_of(options)->absolute(layer.path));
+  ChildSearch search{.parents = {}, .directories = options.parent_roots, .ignored = {layer.id}};
+  const Guid id = layer.image->content_id();
+  if (id != Guid{}) search.parents.push_back(id);  // a raw disk has none, and no children
+  search.directories.push_back(absolute.parent_path());
+  return search;
+}
+
+Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::path& path,
+                                                       const OpenOptions& options) {
+  OpenOptions open = options;
+  open.access = Access::read_only;
+  open.parents = ParentPolicy::none;
+  VDISK_ASSIGN(const auto chain, open_chain(path, open));
+  VDISK_ASSIGN(const auto search, search_for_children(chain.layers.front(), options));
+  return find_children(*file_system_of(options), search);
+}
+
 Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system,
                                                          const ChildSearch& search) {
   std::vector<std::filesystem::path> children;
+  if (search.parents.empty()) return children;
   for (const auto& directory : unique(search.directories)) {
     VDISK_ASSIGN(const auto names, file_system.list(directory));
     for (const auto& name : names) {

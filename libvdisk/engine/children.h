@@ -14,6 +14,9 @@ struct ChildSearch {
   std::vector<FileId> ignored;  ///< files that may depend on them
 };
 
+/// The search for the children of one opened layer, in its directory and in the roots.
+Result<ChildSearch> search_for_children(const Layer& layer, const OpenOptions& options);
+
 /// Images in the directories whose parent link accepts one of the ids. Files that cannot be read
 /// as images are passed over; nothing is locked or changed.
 Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system,

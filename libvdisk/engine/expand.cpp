@@ -35,11 +35,7 @@ Status check_parent(const Disk& disk, const ExpandOptions& options) {
 /// A change of the size invalidates every child (FORMATS 1.15, 2.9).
 Status check_children(const Disk& disk, const ExpandOptions& options) {
   const auto& core = DiskAccess::core(disk);
-  VDISK_ASSIGN(const auto absolute, core.file_system->absolute(options.path));
-  ChildSearch search{.parents = {core.leaf().content_id()},
-                     .directories = {absolute.parent_path()},
-                     .ignored = {core.layers[0].id}};
-  for (const auto& root : options.open.parent_roots) search.directories.push_back(root);
+  VDISK_ASSIGN(const auto search, search_for_children(core.layers[0], options.open));
   VDISK_ASSIGN(const auto children, find_children(*core.file_system, search));
   if (children.empty()) return {};
   return fail(Errc::has_children,

@@ -169,6 +169,22 @@ class Content(ToolCase):
                 self.assertEqual(self.guest(file), expected)
                 self.ok("check", file)
 
+    def test_writing_to_a_parent_is_warned_of(self):
+        for extension in (".vhd", ".vhdx"):
+            base, child = "base" + extension, "child" + extension
+            self.ok("create", base, "--size", "4M")
+            for words in (["write", base, "--pattern", "1"], ["zero", base], ["discard", base]):
+                code, _, err = self.run_tool(*words, "--length", "512")
+                self.assertEqual((code, err), (0, b""), words)
+            self.ok("snapshot", base, child)
+            code, _, err = self.run_tool("zero", base, "--length", "512")
+            self.assertEqual(code, 0)
+            self.assertIn(f"warning: {base} is the parent of ", err.decode())
+            self.assertIn(child, err.decode())
+            code, _, err = self.run_tool("zero", child, "--length", "512")
+            if extension == ".vhd":
+                self.assertEqual((code, err), (0, b""))
+
     def test_discard_gives_zeros_or_the_old_bytes_never_the_parents(self):
         for subtype in SUBTYPES:
             with self.subTest(subtype):

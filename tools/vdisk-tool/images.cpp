@@ -1,11 +1,13 @@
 /// Words for images.
 #include "images.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "errors.h"
 #include "size.h"
 
 namespace vdisk::tool {
@@ -27,6 +29,19 @@ std::string iso_time(i64 seconds_since_1970) {
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", fields.tm_year + first_year,
                      fields.tm_mon + 1, fields.tm_mday, fields.tm_hour, fields.tm_min,
                      fields.tm_sec);
+}
+
+void warn_about_children(const std::filesystem::path& path, const OpenOptions& options) {
+  const auto children = children_of(path, options);
+  if (!children || children->empty()) return;  // opening for writing tells what is wrong
+  constexpr std::size_t named = 3;
+  std::string names;
+  for (std::size_t index = 0; index < std::min(named, children->size()); ++index) {
+    names += (index == 0 ? "" : ", ") + text_of((*children)[index]);
+  }
+  if (children->size() > named) names += fmt::format(" and {} more", children->size() - named);
+  remark(fmt::format("warning: {} is the parent of {}: writing to it makes them invalid",
+                     text_of(path), names));
 }
 
 void print_created(const CreatedDisk& created, const OutputOptions& options, std::string_view verb,

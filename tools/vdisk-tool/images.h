@@ -17,6 +17,9 @@ namespace vdisk::tool {
 /// `2026-11-21T02:57:47Z`.
 [[nodiscard]] std::string iso_time(i64 seconds_since_1970);
 
+/// Remarks, before an image is written, which other images that makes invalid.
+void warn_about_children(const std::filesystem::path& path, const OpenOptions& options);
+
 /// "created disk.vhdx: vhdx dynamic, 64 GiB", or the JSON document of a new image.
 void print_created(const CreatedDisk& created, const OutputOptions& options, std::string_view verb,
                    std::string_view remark = {});
