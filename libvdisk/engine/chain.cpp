@@ -29,7 +29,7 @@ int weight(const Error& error) {
 class Attempts {
  public:
   void add(const std::string& tried, Error error) {
-    tried_ += fmt::format("{}'{}' ({})", tried_.empty() ? "" : ", ", tried, describe(error.code));
+    tried_ += fmt::format("{}'{}' ({})", tried_.empty() ? "" : ", ", tried, reason(tried, error));
     if (!worst_ || weight(error) > weight(*worst_)) worst_ = std::move(error);
   }
 
@@ -48,6 +48,13 @@ class Attempts {
   }
 
  private:
+  /// What the error says beyond the path, else what its code means.
+  static std::string reason(const std::string& tried, const Error& error) {
+    const std::string prefix = tried + ": ";
+    if (error.message.starts_with(prefix)) return error.message.substr(prefix.size());
+    return std::string(describe(error.code));
+  }
+
   std::string tried_;
   std::optional<Error> worst_;
 };

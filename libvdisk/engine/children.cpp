@@ -50,6 +50,7 @@ Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::pa
   OpenOptions open = options;
   open.access = Access::read_only;
   open.parents = ParentPolicy::none;
+  open.lock = false;  // the caller may be its writer
   VDISK_ASSIGN(const auto chain, open_chain(path, open));
   VDISK_ASSIGN(const auto search, search_for_children(chain.layers.front(), options));
   return find_children(*file_system_of(options), search);

@@ -102,6 +102,10 @@ void declare_open(Arguments& arguments, OpenOptions& options, const OpenChoices&
   arguments.action(
       "--no-lock", [&options] { options.lock = false; },
       "unsafe: do not lock the files; two writers destroy an image");
+  if (!choices.only_reads) return;
+  arguments.action(
+      "--shared-read", [&options] { options.lock = false; },
+      "read although somebody may write: what is read may be half of a change");
 }
 
 void declare_target_format(Arguments& arguments, Target& target) {

@@ -19,6 +19,7 @@ struct OpenChoices {
   std::string_view format_of = "the image";  ///< whose format the option names
   bool parents = true;                       ///< --parent-root, --map-parent
   bool explicit_parent = true;               ///< --parent
+  bool only_reads = false;                   ///< --shared-read
 };
 /// The tool's defaults and options for opening images: parents beside the child are allowed.
 void declare_open(Arguments& arguments, OpenOptions& options, const OpenChoices& choices = {});

@@ -152,7 +152,8 @@ Result<std::vector<LayerReport>> check(const CheckOptions& options, Progress& pr
 
 /// Images in the directory of `path`, and in `options.parent_roots`, that name
 /// it as their parent: writing to it, growing or shrinking it makes them invalid (FORMATS 1.15,
-/// 2.9). Only headers are read; files that are no images, or cannot be read, are passed over.
+/// 2.9). Only headers are read, without locks; files that are no images, or cannot be read, are
+/// passed over.
 Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::path& path,
                                                        const OpenOptions& options);
 

@@ -87,8 +87,8 @@ Status Clear::clear(Disk& disk, const GuestRange& range) {
 
 Result<Exit> Clear::run() {
   if (!range_.length) return usage_error("--length is missing");
-  warn_about_children(path_, open_);
   TOOL_ASSIGN(auto disk, Disk::open(path_, open_));
+  warn_about_children(path_, open_);
   TOOL_ASSIGN(const auto range, resolve_range(disk.size(), text_of(path_), range_));
   const auto done = clear(disk, range);
   const auto closed = disk.close();

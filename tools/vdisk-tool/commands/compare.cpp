@@ -31,7 +31,8 @@ void Compare::declare(Arguments& arguments) {
   arguments.flag("--strict", options_.strict_size,
                  "different sizes are a difference even if the rest reads as zeros");
   declare_output(arguments, output_, Takes::long_operation);
-  declare_open(arguments, options_.open, {.format_of = "both images", .explicit_parent = false});
+  declare_open(arguments, options_.open,
+               {.format_of = "both images", .explicit_parent = false, .only_reads = true});
   arguments.example("compare disk.raw disk.vhdx", "exit status 0: same content, 1: different");
   arguments.example("compare a.vhdx b.vhdx --json", "all ranges that differ");
 }

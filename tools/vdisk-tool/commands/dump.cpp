@@ -30,7 +30,7 @@ class Dump : public Command {
 void Dump::declare(Arguments& arguments) {
   arguments.positional("PATH", path_, "the image; no parent is opened");
   declare_output(arguments, output_, Takes::result);
-  declare_open(arguments, open_, {.parents = false});
+  declare_open(arguments, open_, {.parents = false, .only_reads = true});
   arguments.example("dump disk.vhdx", "offset, name and value of every field");
 }
 

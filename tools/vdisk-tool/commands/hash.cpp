@@ -27,7 +27,7 @@ void Hash::declare(Arguments& arguments) {
       "--sha256", [this] { options_.algorithm = DigestAlgorithm::sha256; },
       "SHA-256, as other tools compute it of a raw copy (default: XXH3-128)");
   declare_output(arguments, output_, Takes::long_operation);
-  declare_open(arguments, options_.open);
+  declare_open(arguments, options_.open, {.only_reads = true});
   arguments.example("hash disk.vhdx", "equal for every image with this content");
   arguments.example("hash disk.vhdx --sha256", "what sha256sum says of a raw copy");
 }

@@ -37,7 +37,7 @@ void Info::declare(Arguments& arguments) {
   arguments.positional("PATH", path_, "the image");
   arguments.flag("--chain", chain_, "open the parents and show the whole chain, leaf first");
   declare_output(arguments, output_, Takes::result);
-  declare_open(arguments, open_);
+  declare_open(arguments, open_, {.only_reads = true});
   arguments.example("info disk.vhdx", "one screen about this file; no parent is opened");
   arguments.example("info child.vhdx --chain --json", "the whole chain for a program");
 }

@@ -52,7 +52,7 @@ void Map::declare(Arguments& arguments) {
   arguments.offset("--start", range_.offset, "where to begin in the disk (default 0)");
   arguments.size("--length", range_.length, "how much to show (default: to the end)");
   declare_output(arguments, output_, Takes::result);
-  declare_open(arguments, open_);
+  declare_open(arguments, open_, {.only_reads = true});
   arguments.example("map disk.vhdx", "a table of data, zeros and gaps");
   arguments.example("map child.vhdx --json", "the fields that qemu-img map has; offset with data");
 }

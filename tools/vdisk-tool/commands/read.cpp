@@ -49,7 +49,7 @@ void Read::declare(Arguments& arguments) {
   arguments.path("-o,--output", file_, "write a file, with holes where the disk has none data");
   arguments.flag("-f,--force", force_, "replace an existing file");
   declare_output(arguments, output_, Takes::long_operation);
-  declare_open(arguments, open_);
+  declare_open(arguments, open_, {.only_reads = true});
   arguments.example("read disk.vhdx --length 512 | xxd", "the first sector");
   arguments.example("read disk.vhdx --output disk.raw", "a raw copy, as sparse as the image");
 }

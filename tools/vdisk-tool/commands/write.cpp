@@ -123,8 +123,8 @@ Status Write::write_input(Disk& disk) {
 
 Result<Exit> Write::run() {
   if (pattern_ && input_) return usage_error("--pattern and --input exclude each other");
-  warn_about_children(path_, open_);
   TOOL_ASSIGN(auto disk, Disk::open(path_, open_));
+  warn_about_children(path_, open_);
   const auto done = pattern_ ? write_pattern(disk) : write_input(disk);
   const auto closed = disk.close();
   TOOL_TRY(done);
