@@ -94,6 +94,20 @@ Status ReplayedFile::overlay_pages(u64 offset, std::span<std::byte> out) const {
   return {};
 }
 
+Result<Hole> ReplayedFile::next_hole(u64 offset) const {
+  while (offset < std::min(base_size_, size_)) {
+    VDISK_ASSIGN(const Hole hole, base_.next_hole(offset));
+    if (hole.length == 0) break;
+    const u64 begin = std::max(hole.offset, offset);
+    const u64 end = std::min(hole.offset + hole.length, size_);
+    const auto page = pages_.lower_bound(round_down(begin, log_sector_size));
+    if (page == pages_.end() || page->first >= end) return Hole{begin, end - begin};
+    if (page->first > begin) return Hole{begin, page->first - begin};
+    offset = page->first + log_sector_size;
+  }
+  return Hole{size_, 0};
+}
+
 Status ReplayedFile::write_at(u64, std::span<const std::byte>) {
   return refuse_change(*this);
 }

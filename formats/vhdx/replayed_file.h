@@ -30,6 +30,8 @@ class ReplayedFile final : public File {
   [[nodiscard]] Result<u64> size() const override { return size_; }
   Status resize(u64 new_size) override;
   Status flush() override;
+  /// Holes of the base on which the log puts nothing.
+  [[nodiscard]] Result<Hole> next_hole(u64 offset) const override;
   [[nodiscard]] Result<FileId> identity() const override { return base_.identity(); }
   [[nodiscard]] Result<i64> modified_time() const override { return base_.modified_time(); }
   [[nodiscard]] const std::string& name() const override { return base_.name(); }

@@ -224,3 +224,21 @@ TEST_CASE("checking the largest disk reads only what is in its BAT") {
   CHECK(report.blocks_total == 64 * 1024 * 1024);
   CHECK(counting->counts().read_bytes < 2 * mib);
 }
+
+TEST_CASE("checking the largest disk through a dirty log reads only what is stored") {
+  VhdxBuilder builder;
+  builder.virtual_size = 64 * tib;
+  builder.bat_length = 513 * mib;
+  builder.log_guid = test_log_guid;
+  Bytes page(4096);
+  std::ranges::copy(little(builder.data_offset() | 6, 8), page.begin() + 16);
+  const u64 logged = builder.bat_offset() + 300 * mib;  // in the middle of a hole
+  builder.log = {{.writes = {{logged, page}, {builder.bat_offset() + 400 * mib, {}, 4096}}}};
+  builder.file_end = builder.data_offset() + mib;
+  builder.log[0].last_file_offset = builder.file_end;
+  const auto counting = std::make_shared<CountingFile>(builder.build());
+  const auto report = report_of(*counting);
+  CHECK(report.blocks_allocated == 1);
+  CHECK(report.findings.size() == 1);  // the dirty log
+  CHECK(counting->counts().read_bytes < 4 * mib);
+}
