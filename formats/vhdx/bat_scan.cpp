@@ -41,10 +41,16 @@ Status visit_chunk(std::span<const std::byte> chunk, u64 first_index, const BatV
 }  // namespace
 
 Status scan_bat(const File& file, const Layout& layout, const BatVisitor& visit) {
+  return scan_entries(file, layout, {0, layout.bat_layout.entry_count()}, visit);
+}
+
+Status scan_entries(const File& file, const Layout& layout, EntryRange range,
+                    const BatVisitor& visit) {
   const u64 table = layout.regions.bat.offset;
-  const u64 end = table + layout.bat_layout.byte_length();
+  const u64 room = layout.regions.bat.length / bat_entry_size;
+  const u64 end = table + std::min(range.end_index, room) * bat_entry_size;
   std::vector<std::byte> chunk(chunk_size);
-  for (u64 place = table; place < end;) {
+  for (u64 place = table + range.first_index * bat_entry_size; place < end;) {
     VDISK_ASSIGN(const Run run, next_run(file, place, end));
     for (place = run.begin; place < run.end;) {
       const auto part = std::span(chunk).first(std::min(chunk_size, run.end - place));

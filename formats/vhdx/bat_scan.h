@@ -14,4 +14,13 @@ using BatVisitor = std::function<Status(u64 index, u64 raw)>;
 /// sparse BAT of any size costs only what is in it.
 [[nodiscard]] Status scan_bat(const File& file, const Layout& layout, const BatVisitor& visit);
 
+/// Entries [first_index, end_index), as far as the region reaches; they may lie behind what the
+/// disk needs.
+struct EntryRange {
+  u64 first_index = 0;
+  u64 end_index = 0;
+};
+[[nodiscard]] Status scan_entries(const File& file, const Layout& layout, EntryRange range,
+                                  const BatVisitor& visit);
+
 }  // namespace vdisk::vhdx

@@ -7,81 +7,71 @@
 #include "base/bytes.h"
 #include "base/try.h"
 #include "formats/vhdx/bat_check.h"
-#include "formats/vhdx/layout.h"
+#include "formats/vhdx/remedies.h"
 #include "formats/vhdx/replay.h"
 #include "formats/vhdx/replayed_file.h"
 #include "formats/vhdx/rules.h"
+#include "formats/vhdx/survey.h"
 
 namespace vdisk::vhdx {
 
 namespace {
 
-/// Errors that mean that the file could not be read, not that it is broken.
-bool is_failure_to_read(const Error& error) {
-  const ErrorKind group = kind(error.code);
-  return group == ErrorKind::io || group == ErrorKind::no_memory || group == ErrorKind::access;
-}
-
-struct Repair {
-  std::string_view rule;
-  std::string_view text;
-};
-constexpr Repair repairs[]{
-    {"X4", "write the current header into both slots"},
-    {"X16", "write the valid region table over the damaged one"},
-    {"X17", "write the first region table over the second"},
-    {"X45", "none needed; the item is ignored"},
-};
-
-std::string repair_of(std::string_view rule) {
-  for (const Repair& repair : repairs) {
-    if (repair.rule == rule) return std::string(repair.text);
+void add_objections(const Survey& survey, const Remedies& remedies, CheckReport& report) {
+  for (const Error& error : survey.objections.errors()) {
+    Finding finding = finding_of(error);
+    finding.repair = remedies.text_of(finding.id);
+    report.add(std::move(finding));
   }
-  return {};
 }
 
-/// A rule that ends the check becomes a finding; a failure to read stays an error.
-Status add_error(const Error& error, CheckReport& report) {
-  if (is_failure_to_read(error)) return std::unexpected(error);
-  report.add(finding_of(error));
-  return {};
-}
-
-void add_layout_findings(const Layout& layout, CheckReport& report) {
+void add_warnings(const Layout& layout, const Remedies& remedies, CheckReport& report) {
   for (const Warning& warning : layout.warnings) {
     const bool is_error = warning.id == rule_name(49);  // nobody can find the parent
     report.add({.id = warning.id,
                 .severity = is_error ? Severity::error : Severity::warning,
+                .offset = warning.offset,
                 .message = warning.message,
-                .repair = repair_of(warning.id)});
-  }
-  if (layout.headers.identical) {
-    report.add({.id = rule_name(5),
-                .offset = layout.headers.current_offset(),
-                .message = "both headers are identical; one of them should be newer"});
-  }
-  for (const Region& region : layout.regions.regions) {
-    const bool known =
-        region.id == layout.regions.bat.id || region.id == layout.regions.metadata.id;
-    if (!known || region.required) continue;
-    report.add(
-        {.id = rule_name(19),
-         .offset = region.offset,
-         .message = fmt::format("region {} is not marked as required", to_string(region.id))});
-  }
-  if (!is_aligned(layout.file_size, region_alignment)) {
-    report.add(
-        {.id = "file_size",
-         .offset = round_down(layout.file_size, region_alignment),
-         .message = fmt::format("file: {} bytes, not a multiple of 1 MiB", layout.file_size)});
+                .repair = remedies.text_of(warning.id)});
   }
 }
 
-Status check_view(const File& view, CheckReport& report) {
-  const auto layout = read_layout(view, {.ignore_dirty_log = true});
-  if (!layout) return add_error(layout.error(), report);
-  add_layout_findings(*layout, report);
-  return check_bat(view, *layout, report);
+void add_header_remarks(const Survey& survey, CheckReport& report) {
+  const HeaderPair& headers = survey.layout.headers;
+  const u64 place = headers.current_offset();
+  if (headers.identical) {
+    report.add({.id = rule_name(5),
+                .offset = place,
+                .message = "both headers are identical; one of them should be newer"});
+  }
+  if (headers.reserved_used) {
+    report.add({.id = rule_name(10),
+                .offset = place,
+                .message = fmt::format("header at {:#x}: reserved bytes are not zero", place)});
+  }
+}
+
+void add_region_remarks(const Layout& layout, CheckReport& report) {
+  for (const Region& region : layout.regions.regions) {
+    if (!is_known_region(region.id)) {
+      report.add({.id = rule_name(25),
+                  .offset = region.offset,
+                  .message = fmt::format("region {} at {:#x} is not known; its {} bytes are kept",
+                                         to_string(region.id), region.offset, region.length)});
+    } else if (!region.required) {
+      report.add(
+          {.id = rule_name(19),
+           .offset = region.offset,
+           .message = fmt::format("region {} is not marked as required", to_string(region.id))});
+    }
+  }
+}
+
+void add_size_remark(const Layout& layout, CheckReport& report) {
+  if (is_aligned(layout.file_size, region_alignment)) return;
+  report.add({.id = "file_size",
+              .offset = round_down(layout.file_size, region_alignment),
+              .message = fmt::format("file: {} bytes, not a multiple of 1 MiB", layout.file_size)});
 }
 
 void add_dirty_log(const RecoveryPlan& plan, CheckReport& report) {
@@ -94,18 +84,38 @@ void add_dirty_log(const RecoveryPlan& plan, CheckReport& report) {
               .repair = "replay the log"});
 }
 
+/// The file as its log would leave it, where that can be said; else none, and the reason is told.
+Result<std::unique_ptr<ReplayedFile>> replayed(const File& file, Survey& survey,
+                                               CheckReport& report) {
+  const bool dirty = survey.log_usable && !survey.layout.headers.current.log_guid.is_zero();
+  if (!dirty) return nullptr;
+  auto plan = plan_recovery(file);
+  if (!plan) {
+    if (is_failure_to_read(plan.error())) return std::unexpected(std::move(plan).error());
+    VDISK_TRY(survey.objections.raise(std::unexpected(std::move(plan).error())));
+    return nullptr;
+  }
+  add_dirty_log(*plan, report);
+  return ReplayedFile::build(file, plan->headers.current, plan->sequence, plan->final_size);
+}
+
 }  // namespace
 
 Status check(const File& file, CheckReport& report) {
-  const auto dirty = needs_recovery(file);
-  if (!dirty) return add_error(dirty.error(), report);
-  if (!*dirty) return check_view(file, report);
-  const auto plan = plan_recovery(file);
-  if (!plan) return add_error(plan.error(), report);
-  add_dirty_log(*plan, report);
-  VDISK_ASSIGN(const auto view,
-               ReplayedFile::build(file, plan->headers.current, plan->sequence, plan->final_size));
-  return check_view(*view, report);
+  VDISK_ASSIGN(Survey survey, survey_headers(file));
+  const bool of_other_version =
+      survey.layout.headers.current.version != format_version && !survey.headers_known;
+  VDISK_ASSIGN(const auto view, replayed(file, survey, report));
+  const File& content = view ? static_cast<const File&>(*view) : file;
+  if (!of_other_version) VDISK_TRY(survey_tables(content, survey));
+  VDISK_ASSIGN(const Remedies remedies, Remedies::plan(content, survey));
+  add_objections(survey, remedies, report);
+  if (survey.layout.file_size < header_section_size || of_other_version) return {};
+  add_warnings(survey.layout, remedies, report);
+  if (survey.headers_known) add_header_remarks(survey, report);
+  add_region_remarks(survey.layout, report);
+  add_size_remark(survey.layout, report);
+  return survey.map_known ? check_bat(content, survey.layout, remedies.bat, report) : Status();
 }
 
 }  // namespace vdisk::vhdx

@@ -23,6 +23,20 @@ std::optional<u64> FileMap::claim(u64 offset, u64 length) {
   return collision;
 }
 
+bool FileMap::is_free(u64 offset, u64 length) const {
+  const u64 begin = std::min<u64>(offset / region_alignment, taken_.size());
+  const u64 end = std::min<u64>(begin + divide_up(length, region_alignment), taken_.size());
+  const auto first = taken_.begin() + static_cast<std::ptrdiff_t>(begin);
+  const auto last = taken_.begin() + static_cast<std::ptrdiff_t>(end);
+  return std::find(first, last, true) == last;
+}
+
+u64 FileMap::used_end() const {
+  u64 index = taken_.size();
+  while (index > 0 && !taken_[index - 1]) --index;
+  return index * region_alignment;
+}
+
 u64 FileMap::free_count() const {
   const auto end = taken_.begin() + static_cast<std::ptrdiff_t>(whole_count_);
   return static_cast<u64>(std::count(taken_.begin(), end, false));

@@ -16,6 +16,10 @@ class FileMap {
   /// Takes a range that begins at a multiple of 1 MiB. The first place that was taken before, if
   /// any; everything is taken afterwards.
   std::optional<u64> claim(u64 offset, u64 length);
+  /// Whether nobody took any of it; what lies behind the end of the file is free.
+  [[nodiscard]] bool is_free(u64 offset, u64 length) const;
+  /// End of the last MiB that somebody took, in bytes.
+  [[nodiscard]] u64 used_end() const;
   /// Whole MiBs of the file that nobody took.
   [[nodiscard]] u64 free_count() const;
   /// The first of them, in bytes.

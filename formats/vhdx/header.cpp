@@ -61,6 +61,8 @@ Result<HeaderPair> read_headers(const File& file) {
   const bool second_wins = !first || (second && second->sequence_number > first->sequence_number);
   pair.current_slot = second_wins ? 1 : 0;
   pair.current = second_wins ? *second : *first;
+  constexpr std::size_t reserved = offsetof(RawHeader, reserved);
+  pair.reserved_used = !is_zero(std::span(slots[second_wins ? 1 : 0]).subspan(reserved));
   pair.ambiguous =
       pair.other_valid && !pair.identical && first->sequence_number == second->sequence_number;
   return pair;
@@ -97,26 +99,42 @@ Status validate_log_place(const Header& header, u64 slot, u64 file_size) {
 
 }  // namespace
 
-Status validate(const HeaderPair& headers, u64 file_size) {
+Result<bool> validate(const HeaderPair& headers, u64 file_size, Objections& objections) {
   const Header& header = headers.current;
   const u64 slot = headers.current_offset();
+  bool log_usable = true;
+  const auto raise_about_log = [&](std::unexpected<Error> objection) {
+    log_usable = false;
+    return objections.raise(std::move(objection));
+  };
   if (headers.ambiguous) {
-    return broken(
+    VDISK_TRY(raise_about_log(broken(
         5, Errc::header_invalid, slot,
         fmt::format("headers at {:#x} and {:#x}: one sequence number {} with different "
                     "content, expected a newer one",
-                    header_slot_offsets[0], header_slot_offsets[1], header.sequence_number));
+                    header_slot_offsets[0], header_slot_offsets[1], header.sequence_number))));
   }
   if (header.version != format_version) {
-    return broken(6, Errc::header_unsupported_version, slot,
-                  fmt::format("header at {:#x}: version {}, expected 1", slot, header.version));
+    VDISK_TRY(raise_about_log(
+        broken(6, Errc::header_unsupported_version, slot,
+               fmt::format("header at {:#x}: version {}, expected 1", slot, header.version))));
   }
   if (!header.log_guid.is_zero() && header.log_version != supported_log_version) {
-    return broken(7, Errc::unsupported_version, slot,
-                  fmt::format("header at {:#x}: log version {} with a log in use, expected 0", slot,
-                              header.log_version));
+    VDISK_TRY(raise_about_log(
+        broken(7, Errc::unsupported_version, slot,
+               fmt::format("header at {:#x}: log version {} with a log in use, expected 0", slot,
+                           header.log_version))));
   }
-  return validate_log_place(header, slot, file_size);
+  if (auto placed = validate_log_place(header, slot, file_size); !placed) {
+    VDISK_TRY(raise_about_log(std::unexpected(std::move(placed).error())));
+  }
+  return log_usable;
+}
+
+Status validate(const HeaderPair& headers, u64 file_size) {
+  Objections none_allowed;
+  VDISK_TRY(validate(headers, file_size, none_allowed));
+  return {};
 }
 
 Status update_header(File& file, HeaderPair& headers, const Header& changed) {

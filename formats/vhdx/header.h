@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "formats/vhdx/objections.h"
 #include "formats/vhdx/structures.h"
 #include "vdisk/file.h"
 
@@ -47,14 +48,18 @@ struct HeaderPair {
   /// Both are valid with one sequence number but differ: slot 0 is taken, nothing may be written
   /// and only check and dump go on (X5).
   bool ambiguous = false;
-  bool identical = false;  ///< both slots hold the same bytes (disk2vhd writes that)
+  bool identical = false;      ///< both slots hold the same bytes (disk2vhd writes that)
+  bool reserved_used = false;  ///< reserved bytes of the current slot are not zero (X10)
 
   [[nodiscard]] u64 current_offset() const { return header_slot_offsets[current_slot]; }
 };
 
 /// Selects the current header. Errors: X3 (none valid), io.
 [[nodiscard]] Result<HeaderPair> read_headers(const File& file);
-/// What the current header says: X5 (ambiguous), X6..X9.
+/// What the current header says: X5 (ambiguous), X6..X9. False: the log cannot be used.
+[[nodiscard]] Result<bool> validate(const HeaderPair& headers, u64 file_size,
+                                    Objections& objections);
+/// The same, ending at the first broken rule.
 [[nodiscard]] Status validate(const HeaderPair& headers, u64 file_size);
 
 /// One header update: writes `changed` with the next sequence number into the slot that is not

@@ -40,7 +40,8 @@ Status require_writable(const Header& header, u64 slot) {
   return {};
 }
 
-/// X36.
+}  // namespace
+
 Status validate_bat_region(const Layout& layout) {
   const Region& bat = layout.regions.bat;
   if (layout.bat_layout.byte_length() <= bat.length) return {};
@@ -49,6 +50,13 @@ Status validate_bat_region(const Layout& layout) {
                             "entries",
                             bat.offset, bat.length, layout.bat_layout.byte_length(),
                             layout.bat_layout.entry_count()));
+}
+
+BatLayout bat_layout_of(const Metadata& metadata) {
+  return BatLayout({.virtual_size = metadata.virtual_disk_size,
+                    .block_size = metadata.block_size,
+                    .logical_sector_size = metadata.logical_sector_size,
+                    .differencing = metadata.has_parent});
 }
 
 void collect_warnings(Layout& layout) {
@@ -70,8 +78,6 @@ void collect_warnings(Layout& layout) {
   }
 }
 
-}  // namespace
-
 ImageType Layout::type() const {
   if (metadata.has_parent) return ImageType::differencing;
   return metadata.leave_blocks_allocated ? ImageType::fixed : ImageType::dynamic;
@@ -86,10 +92,7 @@ Result<Layout> read_layout(const File& file, const ImageOptions& options) {
   VDISK_TRY(require_clean_log(layout.headers, options));
   VDISK_ASSIGN(layout.regions, read_region_table(file, layout.headers.current));
   VDISK_ASSIGN(layout.metadata, read_metadata(file, layout.regions.metadata));
-  layout.bat_layout = BatLayout({.virtual_size = layout.metadata.virtual_disk_size,
-                                 .block_size = layout.metadata.block_size,
-                                 .logical_sector_size = layout.metadata.logical_sector_size,
-                                 .differencing = layout.metadata.has_parent});
+  layout.bat_layout = bat_layout_of(layout.metadata);
   VDISK_TRY(validate_bat_region(layout));
   if (options.access == Access::read_write) {
     VDISK_TRY(require_writable(layout.headers.current, layout.headers.current_offset()));

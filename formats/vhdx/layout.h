@@ -28,6 +28,13 @@ struct Layout {
   [[nodiscard]] ImageType type() const;
 };
 
+/// Where the entries are; requires metadata whose shape is known.
+[[nodiscard]] BatLayout bat_layout_of(const Metadata& metadata);
+/// X36: the region holds the entries that the disk needs.
+[[nodiscard]] Status validate_bat_region(const Layout& layout);
+/// Tolerable oddities of the parts, as warnings of the whole.
+void collect_warnings(Layout& layout);
+
 /// Validates X1..X48 and X55. Errors: the corrupt kinds, file_size_invalid, unsupported, limit,
 /// needs_replay (X13), wrong_state when the image may only be read but `options` ask for writing.
 [[nodiscard]] Result<Layout> read_layout(const File& file, const ImageOptions& options);

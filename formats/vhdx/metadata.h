@@ -21,9 +21,11 @@ struct MetadataItem {
   bool is_required = false;
   u32 offset = 0;  ///< from the start of the region; 0 when empty
   u32 length = 0;
+  bool in_place = true;  ///< keeps X28; false only where objections are collected
 };
 
 struct Metadata {
+  bool shape_known = false;  ///< block size, sizes and HasParent are sound: there is a map
   u32 block_size = 0;
   bool leave_blocks_allocated = false;
   bool has_parent = false;
@@ -42,6 +44,9 @@ struct Metadata {
 
 /// Reads and validates table and items. Errors: X26..X35, X45..X48, X55; io.
 [[nodiscard]] Result<Metadata> read_metadata(const File& file, const Region& region);
+/// The same as far as it goes.
+[[nodiscard]] Result<Metadata> read_metadata(const File& file, const Region& region,
+                                             Objections& objections);
 
 /// The table alone: 64 KiB for these items.
 [[nodiscard]] std::vector<std::byte> encode_metadata_table(std::span<const MetadataItem> items);

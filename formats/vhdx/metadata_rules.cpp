@@ -58,17 +58,21 @@ Status validate_place(const MetadataItem& item, const Region& region) {
                             region.offset, to_string(item.id), item.length, item.offset));
 }
 
-Status validate_disjoint(std::span<const MetadataItem> items, const Region& region) {
+Status validate_disjoint(std::span<const MetadataItem> items, const Region& region,
+                         Objections& objections) {
   std::vector<std::pair<u32, u32>> places;
-  for (const MetadataItem& item : items) places.emplace_back(item.offset, item.length);
+  for (const MetadataItem& item : items) {
+    if (item.in_place) places.emplace_back(item.offset, item.length);
+  }
   std::ranges::sort(places);
   for (std::size_t index = 1; index < places.size(); ++index) {
     const auto& [offset, length] = places[index - 1];
     if (!overlaps(offset, length, places[index].first, places[index].second)) continue;
-    return broken(28, Errc::corrupt, region.offset,
-                  fmt::format("metadata table at {:#x}: the items at {:#x} and {:#x} of the region "
-                              "overlap, expected disjoint items",
-                              region.offset, offset, places[index].first));
+    VDISK_TRY(objections.raise(
+        broken(28, Errc::corrupt, region.offset,
+               fmt::format("metadata table at {:#x}: the items at {:#x} and {:#x} of the region "
+                           "overlap, expected disjoint items",
+                           region.offset, offset, places[index].first))));
   }
   return {};
 }
@@ -87,19 +91,25 @@ Status validate_known(const MetadataItem& item, const Region& region) {
                   region.offset, to_string(item.id)));
 }
 
+}  // namespace
+
 bool is_sector_size(u32 size) {
   return size == 512 || size == 4096;
 }
 
-}  // namespace
-
-Status validate_items(std::span<const MetadataItem> items, const Region& region) {
-  VDISK_TRY(validate_ids(items, region));
-  for (const MetadataItem& item : items) {
-    VDISK_TRY(validate_place(item, region));
-    VDISK_TRY(validate_known(item, region));
+Status validate_items(std::span<MetadataItem> items, const Region& region, Objections& objections) {
+  const auto raise = [&objections](Status status) -> Status {
+    if (status) return {};
+    return objections.raise(std::unexpected(std::move(status).error()));
+  };
+  VDISK_TRY(raise(validate_ids(items, region)));
+  for (MetadataItem& item : items) {
+    auto placed = validate_place(item, region);
+    item.in_place = placed.has_value();
+    VDISK_TRY(raise(std::move(placed)));
+    VDISK_TRY(raise(validate_known(item, region)));
   }
-  return validate_disjoint(items, region);
+  return validate_disjoint(items, region, objections);
 }
 
 Status validate_block_size(u32 block_size, u64 place) {

@@ -7,10 +7,13 @@
 
 namespace vdisk::vhdx {
 
-/// X27 (unique, not zero), X28 (place), X30 (unknown required).
-[[nodiscard]] Status validate_items(std::span<const MetadataItem> items, const Region& region);
+/// X27 (unique, not zero), X28 (place), X30 (unknown required). Marks items that break X28.
+[[nodiscard]] Status validate_items(std::span<MetadataItem> items, const Region& region,
+                                    Objections& objections);
 /// X33; `place` is the file offset of the file parameters.
 [[nodiscard]] Status validate_block_size(u32 block_size, u64 place);
+/// The only sector sizes, logical or physical.
+[[nodiscard]] bool is_sector_size(u32 size);
 /// X34.
 [[nodiscard]] Status validate_sector_sizes(const Metadata& metadata, u64 place);
 /// X35.

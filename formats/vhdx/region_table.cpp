@@ -26,12 +26,16 @@ bool is_valid_copy(const Copy& copy) {
              crc32c_without_field(copy, offsetof(RawRegionTableHeader, checksum));
 }
 
+Result<Copy> read_copy(const File& file, int index) {
+  Copy copy(region_table_size);
+  VDISK_TRY(file.read_at(region_table_offsets[index], copy));
+  return copy;
+}
+
 /// Selects the copy to use (X16, X17).
 Result<Copy> select_copy(const File& file, RegionTable& table) {
-  Copy first(region_table_size);
-  Copy second(region_table_size);
-  VDISK_TRY(file.read_at(region_table_offsets[0], first));
-  VDISK_TRY(file.read_at(region_table_offsets[1], second));
+  VDISK_ASSIGN(Copy first, read_copy(file, 0));
+  VDISK_ASSIGN(Copy second, read_copy(file, 1));
   const bool first_valid = is_valid_copy(first);
   const bool second_valid = is_valid_copy(second);
   if (!first_valid && !second_valid) {
@@ -63,29 +67,34 @@ Status validate_place(const Region& region, u64 entry_offset, u64 file_size) {
   return {};
 }
 
-Status decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, RegionTable& table) {
+Status decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, RegionTable& table,
+                      Objections& objections) {
   const auto raw = load<RawRegionTableHeader>(copy);
   const u32 count = raw.entry_count.value();
   if (count > max_region_entries || raw.reserved.value() != 0) {
-    return broken(18, Errc::header_invalid, copy_offset,
-                  fmt::format("region table at {:#x}: {} entries, reserved {:#x}, expected at most "
-                              "2047 and 0",
-                              copy_offset, count, raw.reserved.value()));
+    VDISK_TRY(objections.raise(
+        broken(18, Errc::header_invalid, copy_offset,
+               fmt::format("region table at {:#x}: {} entries, reserved {:#x}, expected at most "
+                           "2047 and 0",
+                           copy_offset, count, raw.reserved.value()))));
   }
-  for (u32 index = 0; index < count; ++index) {
+  for (u32 index = 0; index < std::min(count, max_region_entries); ++index) {
     const u64 place = sizeof(RawRegionTableHeader) + u64{index} * sizeof(RawRegionEntry);
     const auto entry = load<RawRegionEntry>(std::span(copy).subspan(place));
     const u32 flags = entry.required.value();
-    const Region region{.id = decode(entry.guid),
-                        .offset = entry.file_offset.value(),
-                        .length = entry.length.value(),
-                        .required = (flags & required_flag) != 0};
+    Region region{.id = decode(entry.guid),
+                  .offset = entry.file_offset.value(),
+                  .length = entry.length.value(),
+                  .required = (flags & required_flag) != 0};
     if ((flags & ~required_flag) != 0) {
       table.warnings.push_back(
           {rule_name(19), fmt::format("region entry at {:#x}: flags {:#x}, expected only bit 0",
                                       copy_offset + place, flags)});
     }
-    VDISK_TRY(validate_place(region, copy_offset + place, file_size));
+    if (auto placed = validate_place(region, copy_offset + place, file_size); !placed) {
+      region.in_place = false;
+      VDISK_TRY(objections.raise(std::unexpected(std::move(placed).error())));
+    }
     table.regions.push_back(region);
   }
   return {};
@@ -104,10 +113,11 @@ Status validate_unique(const RegionTable& table, u64 copy_offset) {
 }
 
 /// X22: regions and log are disjoint; alignment keeps them out of the header section.
-Status validate_disjoint(const RegionTable& table, const Header& header, u64 copy_offset) {
+Status validate_disjoint(const RegionTable& table, const Header& header, u64 copy_offset,
+                         Objections& objections) {
   std::vector<Extent> places{{.offset = header.log_offset, .length = header.log_length}};
   for (const Region& region : table.regions) {
-    places.push_back({.offset = region.offset, .length = region.length});
+    if (region.in_place) places.push_back({.offset = region.offset, .length = region.length});
   }
   std::ranges::sort(places);
   for (std::size_t index = 1; index < places.size(); ++index) {
@@ -115,35 +125,64 @@ Status validate_disjoint(const RegionTable& table, const Header& header, u64 cop
     if (!overlaps(before.offset, before.length, places[index].offset, places[index].length)) {
       continue;
     }
-    return broken(22, Errc::header_invalid, copy_offset,
-                  fmt::format("region table at {:#x}: the areas at {:#x} and {:#x} overlap, "
-                              "expected disjoint regions and log",
-                              copy_offset, before.offset, places[index].offset));
+    VDISK_TRY(objections.raise(
+        broken(22, Errc::header_invalid, copy_offset,
+               fmt::format("region table at {:#x}: the areas at {:#x} and {:#x} overlap, "
+                           "expected disjoint regions and log",
+                           copy_offset, before.offset, places[index].offset))));
   }
   return {};
 }
 
-/// X23, X24: both known regions, and no unknown required one.
-Status select_known(RegionTable& table, u64 copy_offset) {
+/// X24: no unknown required region.
+Status validate_known(const RegionTable& table, u64 copy_offset, Objections& objections) {
   for (const Region& region : table.regions) {
-    if (region.id == bat_region_id) {
-      table.bat = region;
-    } else if (region.id == metadata_region_id) {
-      table.metadata = region;
-    } else if (region.required) {
-      return broken(24, Errc::unsupported, copy_offset,
-                    fmt::format("region table at {:#x}: unknown required region {}, expected only "
-                                "known ones",
-                                copy_offset, to_string(region.id)));
-    }
+    if (is_known_region(region.id) || !region.required) continue;
+    VDISK_TRY(objections.raise(
+        broken(24, Errc::unsupported, copy_offset,
+               fmt::format("region table at {:#x}: unknown required region {}, expected only "
+                           "known ones",
+                           copy_offset, to_string(region.id)))));
   }
-  if (table.bat.length != 0 && table.metadata.length != 0) return {};
-  return broken(23, Errc::header_invalid, copy_offset,
-                fmt::format("region table at {:#x}: no {} region, expected BAT and metadata",
-                            copy_offset, table.bat.length == 0 ? "BAT" : "metadata"));
+  return {};
 }
 
-void add_copy_warnings(RegionTable& table) {
+/// X23: the region of that id; of two, the first one in place.
+Status select_region(const RegionTable& table, const Guid& id, u64 copy_offset, Region& selected,
+                     Objections& objections) {
+  bool listed = false;
+  for (const Region& region : table.regions) {
+    if (region.id != id) continue;
+    listed = true;
+    if (region.in_place && selected.length == 0) selected = region;
+  }
+  if (listed) return {};
+  return objections.raise(
+      broken(23, Errc::header_invalid, copy_offset,
+             fmt::format("region table at {:#x}: no {} region, expected BAT and metadata",
+                         copy_offset, id == bat_region_id ? "BAT" : "metadata")));
+}
+
+Status interpret(const Copy& copy, const Header& header, u64 file_size, RegionTable& table,
+                 Objections& objections) {
+  const u64 copy_offset = region_table_offsets[table.used_copy];
+  VDISK_TRY(decode_entries(copy, copy_offset, file_size, table, objections));
+  if (auto unique = validate_unique(table, copy_offset); !unique) {
+    VDISK_TRY(objections.raise(std::unexpected(std::move(unique).error())));
+  }
+  VDISK_TRY(validate_disjoint(table, header, copy_offset, objections));
+  VDISK_TRY(validate_known(table, copy_offset, objections));
+  VDISK_TRY(select_region(table, bat_region_id, copy_offset, table.bat, objections));
+  return select_region(table, metadata_region_id, copy_offset, table.metadata, objections);
+}
+
+}  // namespace
+
+bool is_known_region(const Guid& id) {
+  return id == bat_region_id || id == metadata_region_id;
+}
+
+void append_copy_warnings(RegionTable& table) {
   const u64 used = region_table_offsets[table.used_copy];
   const u64 other = region_table_offsets[1 - table.used_copy];
   if (!table.other_valid) {
@@ -160,18 +199,33 @@ void add_copy_warnings(RegionTable& table) {
   }
 }
 
-}  // namespace
-
 Result<RegionTable> read_region_table(const File& file, const Header& header) {
+  Objections none_allowed;
+  return read_region_table(file, header, none_allowed);
+}
+
+Result<RegionTable> read_region_table(const File& file, const Header& header,
+                                      Objections& objections) {
   RegionTable table;
   VDISK_ASSIGN(const u64 file_size, file.size());
   VDISK_ASSIGN(const Copy copy, select_copy(file, table));
-  const u64 copy_offset = region_table_offsets[table.used_copy];
-  VDISK_TRY(decode_entries(copy, copy_offset, file_size, table));
-  VDISK_TRY(validate_unique(table, copy_offset));
-  VDISK_TRY(validate_disjoint(table, header, copy_offset));
-  VDISK_TRY(select_known(table, copy_offset));
-  add_copy_warnings(table);
+  VDISK_TRY(interpret(copy, header, file_size, table, objections));
+  append_copy_warnings(table);
+  return table;
+}
+
+Result<RegionTable> read_region_copy(const File& file, const Header& header, int copy_index) {
+  Objections none_allowed;
+  RegionTable table;
+  table.used_copy = copy_index;
+  VDISK_ASSIGN(const u64 file_size, file.size());
+  VDISK_ASSIGN(const Copy copy, read_copy(file, copy_index));
+  const u64 place = region_table_offsets[copy_index];
+  if (!is_valid_copy(copy)) {
+    return broken(16, Errc::header_checksum, place,
+                  fmt::format("region table at {:#x}: signature or checksum wrong", place));
+  }
+  VDISK_TRY(interpret(copy, header, file_size, table, none_allowed));
   return table;
 }
 

@@ -56,6 +56,7 @@ struct ParentLink {
 struct Warning {
   std::string id;
   std::string message;
+  u64 offset = 0;  ///< of the structure in its file
 };
 
 /// What the headers of one image say. Nothing here needs the whole block table to be read.
