@@ -23,4 +23,7 @@ class HoleProbe {
   u64 questions_ = 0;
 };
 
+/// Whether a range inside the file reads as zeros; its holes are not read.
+[[nodiscard]] Result<bool> reads_as_zeros(const File& file, u64 offset, u64 length);
+
 }  // namespace vdisk

@@ -24,6 +24,7 @@ struct EntryPlace {
   u64 index = 0;
   u64 table_offset = 0;
   u64 data_limit = 0;
+  [[nodiscard]] u64 offset() const { return table_offset + index * sizeof(u32); }
 };
 /// Whether the block that a BAT entry names may be read (V26): it lies before the end footer and on
 /// none of `forbidden`.

@@ -3,21 +3,23 @@
 #include "formats/vhd/check.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/try.h"
-#include "formats/vhd/block_scan.h"
-#include "formats/vhd/layout.h"
-#include "formats/vhd/sector_bits.h"
+#include "formats/hole_probe.h"
+#include "formats/vhd/block_survey.h"
+#include "formats/vhd/block_texts.h"
+#include "formats/vhd/hidden_data.h"
+#include "formats/vhd/remedies.h"
+#include "formats/vhd/timestamp.h"
 
 namespace vdisk::vhd {
 
 namespace {
-
-constexpr u64 piece_size = 64 * kib;
 
 Severity severity_of(const Violation& violation) {
   switch (violation.consequence) {
@@ -43,34 +45,27 @@ void add_error(std::string id, const Error& error, CheckReport& report) {
   report.add({std::move(id), Severity::error, error.offset.value_or(0), error.message, {}});
 }
 
-void report_overlaps(const std::vector<u32>& blocks, const Layout& layout, CheckReport& report) {
-  const u64 footprint = layout.footprint();
-  for (std::size_t n = 1; n < blocks.size(); ++n) {
-    const u64 before = u64{blocks[n - 1]} * sector_size;
-    const u64 offset = u64{blocks[n]} * sector_size;
-    if (offset - before >= footprint) continue;
-    report.add({"V27",
-                Severity::error,
-                offset,
-                fmt::format("block at {:#x}: overlaps the block at {:#x}", offset, before),
-                {}});
-  }
-}
-
-/// Free space inside the file, and what close would cut off its end.
-void report_gaps(const std::vector<u32>& blocks, const Layout& layout, CheckReport& report) {
+/// Free space inside the file, and what a repair would cut off its end.
+Status report_gaps(const File& file, const std::vector<u32>& blocks, const Layout& layout,
+                   bool repairable, CheckReport& report) {
   const BlockShape shape = block_shape(layout);
+  std::vector<FileRange> leaks;
   for_each_gap(blocks, layout, [&](FileRange gap) {
     const bool at_end = gap.end() == layout.footer_offset;
     const u64 begin = at_end ? std::min(aligned_place(gap.offset, shape), gap.end()) : gap.offset;
-    const u64 free = gap.end() - begin;
-    if (free < data_alignment) return;
-    report.bytes_reclaimable += free;
-    if (free < shape.footprint()) return;
-    report.add({"leak", Severity::info, begin,
-                fmt::format("{} bytes at {:#x} belong to no block", free, begin),
-                "use the space for new blocks, or compact"});
+    const FileRange free{begin, gap.end() - begin};
+    if (free.length < data_alignment) return;
+    report.bytes_reclaimable += free.length;
+    if (free.length >= shape.footprint()) leaks.push_back(free);
   });
+  VDISK_ASSIGN(const auto tail, find_cuttable_tail(file, blocks, layout));
+  for (const FileRange& leak : leaks) {
+    const bool cut = repairable && tail && *tail == leak.offset;
+    report.add({"leak", Severity::info, leak.offset,
+                fmt::format("{} bytes at {:#x} belong to no block", leak.length, leak.offset),
+                cut ? fmt::format("move the footer to {:#x} and cut the file", leak.offset) : ""});
+  }
+  return {};
 }
 
 /// V28. Only as far as a table that we would use reaches.
@@ -84,100 +79,113 @@ Status check_spare_entries(const File& file, const Layout& layout, CheckReport& 
     return Status();
   }));
   if (odd != 0) {
-    report.add({"V28", Severity::info, begin,
+    report.add({"V28",
+                Severity::info,
+                begin,
                 fmt::format("BAT at {:#x}: {} entries behind the end of the disk are in use",
                             layout.header.table_offset, odd),
-                "set them to not allocated"});
-  }
-  return {};
-}
-
-/// Whether a range of the file reads as zeros, without reading its holes.
-Result<bool> reads_as_zeros(const File& file, FileRange range) {
-  std::vector<std::byte> buffer(std::min(piece_size, range.length));
-  while (range.length > 0) {
-    VDISK_ASSIGN(const Hole hole, file.next_hole(range.offset));
-    u64 skipped = hole.offset == range.offset ? std::min(hole.length, range.length) : 0;
-    if (skipped == 0) {
-      skipped = std::min<u64>(buffer.size(), range.length);
-      const auto piece = std::span(buffer).first(skipped);
-      VDISK_TRY(file.read_at(range.offset, piece));
-      if (!is_zero(piece)) return false;
-    }
-    range = {range.offset + skipped, range.length - skipped};
-  }
-  return true;
-}
-
-/// V30: the data of a sector whose bit is clear.
-Status check_bitmap(const File& file, const BlockShape& shape, u64 place, CheckReport& report) {
-  std::vector<std::byte> bitmap(shape.bitmap_bytes);
-  VDISK_TRY(file.read_at(place, bitmap));
-  const u64 sectors = shape.block_size / sector_size;
-  for (u64 sector = 0; sector < sectors;) {
-    const u64 run = run_of_equal_bits(bitmap, {sector, sectors - sector});
-    const u64 data = place + shape.bitmap_bytes + sector * sector_size;
-    if (!bit_at(bitmap, sector)) {
-      VDISK_ASSIGN(const bool zeros, reads_as_zeros(file, {data, run * sector_size}));
-      if (!zeros) {
-        report.add({"V30", Severity::warning, place,
-                    fmt::format("sector bitmap at {:#x}: the data at {:#x} are not zero, expected "
-                                "zeros below clear bits",
-                                place, data),
-                    "set the bits"});
-        return {};
-      }
-    }
-    sector += run;
+                {}});
   }
   return {};
 }
 
 /// The text is only made for findings that are kept: there may be millions.
-void report_bad_entry(u32 sector, const EntryPlace& place, const Layout& layout,
-                      CheckReport& report) {
-  Finding finding{
-      "V26", Severity::error, place.table_offset + place.index * sizeof(sector), {}, {}};
+void report_block(const BlockFinding& found, const Layout& layout, bool repairable,
+                  CheckReport& report) {
+  const EntryPlace place{found.index, layout.header.table_offset, layout.footer_offset};
+  Finding finding{found.shared ? "V27" : "V26", Severity::error, place.offset(), {}, {}};
   if (report.findings.size() < CheckReport::max_findings) {
-    const auto fault = validate_entry(sector, place, block_shape(layout), metadata_ranges(layout));
-    if (!fault) finding.message = fault.error().message;
+    finding.message = message_of(found, layout);
+    if (repairable) finding.repair = repair_of(found, layout);
   }
   report.add(std::move(finding));
 }
 
-Status check_blocks(const File& file, const Layout& layout, CheckReport& report) {
-  u64 bad = 0;
-  const auto on_bad = [&](u32 sector, const EntryPlace& place) {
-    ++bad;
-    report_bad_entry(sector, place, layout, report);
-    return Status();
-  };
-  VDISK_ASSIGN(const auto blocks, scan_blocks(file, layout, on_bad));
-  report.blocks_total = layout.block_count;
-  report.blocks_allocated = blocks.size() + bad;
-  report_overlaps(blocks, layout, report);
-  if (bad == 0) report_gaps(blocks, layout, report);
-  VDISK_TRY(check_spare_entries(file, layout, report));
-  if (!layout.footer.is(DiskType::dynamic)) return {};
-  const BlockShape shape = block_shape(layout);
+Status report_holes(const File& file, const std::vector<u32>& blocks, const BlockShape& shape,
+                    CheckReport& report) {
+  HoleProbe probe(file);
+  u64 count = 0;
+  u64 first = 0;
   for (const u32 block : blocks) {
-    VDISK_TRY(check_bitmap(file, shape, u64{block} * sector_size, report));
+    const u64 data = u64{block} * sector_size + shape.bitmap_bytes;
+    VDISK_ASSIGN(const bool hole, probe.is_hole(data, shape.block_size));
+    if (hole && count++ == 0) first = data;
+  }
+  if (count == 0) return {};
+  report.add({"hole",
+              Severity::info,
+              first,
+              fmt::format("block data at {:#x}: a hole of the host's file that reads as zeros; {} "
+                          "such blocks",
+                          first, count),
+              {}});
+  return {};
+}
+
+/// V30.
+Status check_bitmaps(const File& file, const std::vector<u32>& blocks, const BlockShape& shape,
+                     bool repairable, CheckReport& report) {
+  for (const u32 block : blocks) {
+    const u64 place = u64{block} * sector_size;
+    VDISK_ASSIGN(const auto hidden, find_hidden_data(file, shape, place));
+    if (!hidden) continue;
+    report.add({"V30", Severity::warning, place,
+                fmt::format("sector bitmap at {:#x}: the data at {:#x} are not zero, expected "
+                            "zeros below clear bits",
+                            place, *hidden),
+                repairable ? "set the bits" : ""});
   }
   return {};
+}
+
+Status check_blocks(const File& file, const Layout& layout, bool repairable, CheckReport& report) {
+  BlockSurvey survey(file, layout);
+  VDISK_TRY(survey.run([&](const BlockFinding& found) {
+    report_block(found, layout, repairable, report);
+    return Status();
+  }));
+  report.suppressed_findings += survey.unlisted_count();
+  report.blocks_total = layout.block_count;
+  report.blocks_allocated = survey.blocks().size() + survey.bad_count();
+  VDISK_TRY(check_spare_entries(file, layout, report));
+  const BlockShape shape = block_shape(layout);
+  VDISK_TRY(report_holes(file, survey.blocks(), shape, report));
+  if (layout.footer.is(DiskType::dynamic)) {
+    VDISK_TRY(check_bitmaps(file, survey.blocks(), shape, repairable, report));
+  }
+  return report_gaps(file, survey.blocks(), layout, repairable && survey.bad_count() == 0, report);
+}
+
+/// V39. A clock that is a little behind is no finding.
+void check_time_stamp(const Layout& layout, CheckReport& report) {
+  constexpr auto tolerance = std::chrono::hours(25);
+  const auto latest = std::chrono::system_clock::now() + tolerance;
+  const i64 created = to_unix_time(layout.footer.time_stamp);
+  const i64 limit =
+      std::chrono::duration_cast<std::chrono::seconds>(latest.time_since_epoch()).count();
+  if (created <= limit) return;
+  report.add({"V39",
+              Severity::info,
+              layout.footer_offset,
+              fmt::format("footer at {:#x}: time stamp {} lies in the future", layout.footer_offset,
+                          layout.footer.time_stamp),
+              {}});
 }
 
 }  // namespace
 
 Status check_image(const File& file, CheckReport& report) {
-  auto found = survey(file, VhdSize::current);
+  auto found = survey_everything(file);
   if (!found && found.error().code == Errc::not_image) {
     add_error("V1", found.error(), report);
     return {};
   }
   VDISK_TRY(found);
+  VDISK_ASSIGN(const Remedies remedies, Remedies::plan(file, *found));
   add_violations(found->verdict, report);
-  if (found->verdict.rejection() != nullptr) return {};
-  return found->layout.footer.is_sparse() ? check_blocks(file, found->layout, report) : Status();
+  check_time_stamp(found->layout, report);
+  if (!found->blocks_known) return {};
+  return check_blocks(file, found->layout, remedies.blocks, report);
 }
 
 }  // namespace vdisk::vhd

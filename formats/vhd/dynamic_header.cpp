@@ -94,6 +94,11 @@ Result<DynamicHeader> decode_dynamic_header(std::span<const std::byte> bytes, u6
                    fmt::format("dynamic header at {:#x}: version {:#010x}, expected {:#010x}",
                                offset, raw.header_version.value(), version_1_0));
   }
+  return decode_header_fields(bytes);
+}
+
+DynamicHeader decode_header_fields(std::span<const std::byte> bytes) {
+  const auto raw = load<RawDynamicHeader>(bytes);
   DynamicHeader header;
   header.data_offset = raw.data_offset.value();
   header.table_offset = raw.table_offset.value();

@@ -38,7 +38,9 @@ struct DynamicHeader {
   bool operator==(const DynamicHeader&) const = default;
 };
 
-/// Requires bytes.size() >= dynamic_header_size. V17, V18 and V19 are checked, nothing else.
+/// Every field, unchecked. Requires bytes.size() >= dynamic_header_size.
+[[nodiscard]] DynamicHeader decode_header_fields(std::span<const std::byte> bytes);
+/// The same requirement. V17, V18 and V19 are checked, nothing else.
 [[nodiscard]] Result<DynamicHeader> decode_dynamic_header(std::span<const std::byte> bytes,
                                                           u64 offset);
 /// With a correct checksum.

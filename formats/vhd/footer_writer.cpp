@@ -33,6 +33,7 @@ Status repair_footers(File& file, Layout& layout) {
       layout.footer_offset = round_up(layout.file_size, sector_size);
       [[fallthrough]];
     case FooterRepair::convert_legacy:
+    case FooterRepair::rewrite_end:
       VDISK_TRY(write_footer(file, layout.footer_offset, layout.footer));
       break;
   }

@@ -1,6 +1,8 @@
 /// Choosing the footer, then the header below it. Each stage ends the survey when it rejects.
 #include "formats/vhd/layout.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/bytes.h"
@@ -12,6 +14,12 @@
 namespace vdisk::vhd {
 
 namespace {
+
+/// How a survey is done.
+struct Scope {
+  VhdSize authority = VhdSize::current;
+  bool everything = false;  ///< a rejection ends it only where the rest makes no sense
+};
 
 Status read_copy(const File& file, FooterCopy& copy) {
   std::array<std::byte, footer_size> bytes{};
@@ -78,6 +86,12 @@ FooterRepair judge_head(const FooterPair& pair, Verdict& verdict) {
   return FooterRepair::rewrite_head;
 }
 
+/// A footer of another version or type tells nothing about the rest; a wrong size does.
+bool ends_at_footer(const Verdict& verdict, const Scope& scope) {
+  if (verdict.rejection() == nullptr) return false;
+  return !scope.everything || verdict.breaks("V4") || verdict.breaks("V5") || verdict.breaks("V8");
+}
+
 Layout layout_under(const FooterCopy& copy, const FooterPair& pair, VhdSize authority) {
   Layout layout;
   layout.file_size = pair.file_size;
@@ -134,8 +148,36 @@ Status judge_parent(const File& file, Layout& layout, Verdict& verdict) {
   return {};
 }
 
-Status judge_sparse(const File& file, Layout& layout, Verdict& verdict) {
+/// The header's fields, unless it is none, or (but for a check) its checksum is wrong.
+Result<bool> read_header(const File& file, Layout& layout, const Scope& scope, Verdict& verdict) {
+  std::array<std::byte, dynamic_header_size> bytes{};
+  VDISK_TRY(file.read_at(layout.header_offset, bytes));
+  auto header = decode_dynamic_header(bytes, layout.header_offset);
+  if (header) {
+    layout.header = *std::move(header);
+    return true;
+  }
+  const bool go_on = scope.everything && header.error().code == Errc::header_checksum;
+  const auto rule = rule_of(header.error().code);
+  verdict.add(rule, Consequence::reject, std::move(header).error());
+  if (go_on) layout.header = decode_header_fields(bytes);
+  return go_on;
+}
+
+/// Validates the header alone. Whether the BAT that it names can be walked.
+bool judge_header(const Layout& layout, Verdict& verdict) {
+  Verdict header;
+  validate_dynamic_header(layout.header,
+                          {layout.header_offset, layout.footer_offset, layout.footer.current_size},
+                          header);
+  for (const Violation& violation : header.violations()) verdict.add(violation);
+  return !header.breaks("V21") && !header.breaks("V22") && !header.breaks("V25");
+}
+
+Status judge_sparse(const File& file, Survey& result, const Scope& scope) {
   constexpr u64 smallest = footer_size + dynamic_header_size + sector_size;
+  Layout& layout = result.layout;
+  Verdict& verdict = result.verdict;
   if (layout.footer_offset < smallest) {
     verdict.add("V1", Consequence::reject,
                 error_at(layout.footer_offset, Errc::file_size_invalid,
@@ -143,42 +185,34 @@ Status judge_sparse(const File& file, Layout& layout, Verdict& verdict) {
                                      smallest + footer_size)));
     return {};
   }
-  std::array<std::byte, dynamic_header_size> bytes{};
-  VDISK_TRY(file.read_at(layout.header_offset, bytes));
-  auto header = decode_dynamic_header(bytes, layout.header_offset);
-  if (!header) {
-    const auto rule = rule_of(header.error().code);
-    verdict.add(rule, Consequence::reject, std::move(header).error());
-    return {};
-  }
-  layout.header = *std::move(header);
-  validate_dynamic_header(layout.header,
-                          {layout.header_offset, layout.footer_offset, layout.footer.current_size},
-                          verdict);
-  if (verdict.rejection() != nullptr) return {};
-  layout.block_count =
+  VDISK_ASSIGN(const bool header_known, read_header(file, layout, scope, verdict));
+  if (!header_known) return {};
+  result.blocks_known = judge_header(layout, verdict);
+  if (!result.blocks_known || (verdict.rejection() != nullptr && !scope.everything)) return {};
+  const u64 needed =
       divide_up(round_down(layout.footer.current_size, sector_size), layout.header.block_size);
+  layout.block_count = std::min<u64>(
+      {needed, layout.header.max_table_entries, scope.everything ? max_block_count : needed});
   VDISK_TRY(judge_parent(file, layout, verdict));
   return survey_batmap(file, layout.footer, layout.header, layout.file_size, verdict);
 }
 
 Result<Survey> survey_under(const File& file, const FooterCopy& copy, const FooterPair& pair,
-                            VhdSize authority) {
-  Survey result{layout_under(copy, pair, authority), {}};
-  Verdict& verdict = result.verdict;
-  validate_footer(copy.footer, {copy.offset, result.layout.footer_offset}, verdict);
-  if (verdict.rejection() != nullptr) return result;
+                            const Scope& scope) {
+  Survey result{layout_under(copy, pair, scope.authority), {}};
+  validate_footer(copy.footer, {copy.offset, result.layout.footer_offset}, result.verdict);
+  if (ends_at_footer(result.verdict, scope)) return result;
   if (copy.footer.is_sparse()) {
-    VDISK_TRY(judge_sparse(file, result.layout, verdict));
+    VDISK_TRY(judge_sparse(file, result, scope));
   } else {
-    judge_fixed(result.layout, verdict);
+    judge_fixed(result.layout, result.verdict);
   }
   return result;
 }
 
-Result<Survey> survey_under_end(const File& file, const FooterPair& pair, VhdSize authority) {
-  VDISK_ASSIGN(Survey result, survey_under(file, pair.end, pair, authority));
-  if (result.verdict.rejection() != nullptr) return result;
+Result<Survey> survey_under_end(const File& file, const FooterPair& pair, const Scope& scope) {
+  VDISK_ASSIGN(Survey result, survey_under(file, pair.end, pair, scope));
+  if (result.verdict.rejection() != nullptr && !scope.everything) return result;
   result.layout.repair =
       pair.end.size == legacy_footer_size ? FooterRepair::convert_legacy : FooterRepair::none;
   const FooterRepair head = judge_head(pair, result.verdict);
@@ -197,35 +231,50 @@ Result<Survey> survey_through_head(const File& file, const FooterPair& pair, Vhd
   Verdict footer_alone;
   validate_footer(pair.end.footer, {pair.end.offset, pair.end.offset}, footer_alone);
   if (!same_image || footer_alone.rejection() != nullptr) return refused;
-  VDISK_ASSIGN(Survey result, survey_under(file, pair.head, pair, authority));
+  VDISK_ASSIGN(Survey result, survey_under(file, pair.head, pair, {authority}));
   if (result.verdict.rejection() != nullptr) return refused;
   Error error = *refused.verdict.rejection();
   error.message += "; the older copy at 0x0 is used";
   result.verdict.add(
       {"V16", Consequence::read_only, std::move(error), "write the copy at 0 over the end footer"});
+  result.layout.repair = FooterRepair::rewrite_end;
   return result;
 }
 
-Result<Survey> survey_without_end(const File& file, const FooterPair& pair, VhdSize authority) {
+Result<Survey> survey_stranded(const File& file, const FooterCopy& stranded, const FooterPair& pair,
+                               const Scope& scope) {
+  VDISK_ASSIGN(Survey result, survey_under(file, stranded, pair, scope));
+  report_missing_end(pair, result.verdict);
+  result.verdict.set_repair("V2", "cut the zeros behind the last footer off");
+  result.verdict.set_repair("V3", "cut the zeros behind the last footer off");
+  result.layout.stranded_footer_offset = stranded.offset;
+  result.layout.repair = FooterRepair::append_end;
+  return result;
+}
+
+Result<Survey> survey_without_end(const File& file, const FooterPair& pair, const Scope& scope) {
   if (pair.head.valid() && pair.head.footer.is_sparse()) {
-    VDISK_ASSIGN(Survey result, survey_under(file, pair.head, pair, authority));
+    VDISK_ASSIGN(Survey result, survey_under(file, pair.head, pair, scope));
     report_missing_end(pair, result.verdict);
     result.layout.repair = FooterRepair::append_end;
     return result;
   }
   VDISK_ASSIGN(const auto stranded, find_stranded_footer(file, pair.file_size));
-  if (stranded) {
-    VDISK_ASSIGN(Survey result, survey_under(file, *stranded, pair, authority));
-    report_missing_end(pair, result.verdict);
-    result.layout.repair = FooterRepair::append_end;
-    return result;
-  }
+  if (stranded) return survey_stranded(file, *stranded, pair, scope);
   Survey result;
   const bool damaged =
       pair.end.state == FooterState::bad_checksum ||
       (pair.end.state == FooterState::missing && pair.head.state == FooterState::bad_checksum);
   result.verdict.add(damaged ? "V3" : "V2", Consequence::reject, no_footer(pair));
   return result;
+}
+
+Result<Survey> survey_file(const File& file, const Scope& scope) {
+  VDISK_ASSIGN(const FooterPair pair, read_footers(file));
+  if (!pair.end.valid()) return survey_without_end(file, pair, scope);
+  VDISK_ASSIGN(Survey result, survey_under_end(file, pair, scope));
+  if (result.verdict.rejection() == nullptr || !pair.end.footer.is_sparse()) return result;
+  return survey_through_head(file, pair, scope.authority, std::move(result));
 }
 
 }  // namespace
@@ -250,11 +299,11 @@ Result<FooterPair> read_footers(const File& file) {
 }
 
 Result<Survey> survey(const File& file, VhdSize authority) {
-  VDISK_ASSIGN(const FooterPair pair, read_footers(file));
-  if (!pair.end.valid()) return survey_without_end(file, pair, authority);
-  VDISK_ASSIGN(Survey result, survey_under_end(file, pair, authority));
-  if (result.verdict.rejection() == nullptr || !pair.end.footer.is_sparse()) return result;
-  return survey_through_head(file, pair, authority, std::move(result));
+  return survey_file(file, {authority});
+}
+
+Result<Survey> survey_everything(const File& file) {
+  return survey_file(file, {VhdSize::current, true});
 }
 
 std::vector<FileRange> core_ranges(const Layout& layout) {

@@ -39,6 +39,7 @@ enum class FooterRepair {
   append_end,      ///< the end footer is missing or damaged: append one behind the file
   convert_legacy,  ///< 511 bytes become 512
   rewrite_head,    ///< the copy at 0 is damaged or older than the end footer
+  rewrite_end,     ///< the end footer is newer than the header: the change never took effect
 };
 
 /// A range of file bytes.
@@ -54,6 +55,8 @@ struct Layout {
   u64 footer_offset = 0;  ///< of the end footer; where it is missing, the end of the file
   u64 virtual_size = 0;
   FooterRepair repair = FooterRepair::none;
+  /// Fixed only: a footer with nothing but zeros behind it, up to the end of the file.
+  std::optional<u64> stranded_footer_offset = {};
   u64 header_offset = 0;             ///< sparse types only, as all that follows
   DynamicHeader header;              ///
   u64 block_count = 0;               ///< blocks that the disk needs, <= max_table_entries
@@ -67,9 +70,14 @@ struct Layout {
 struct Survey {
   Layout layout;  ///< meaningful when nothing was rejected
   Verdict verdict;
+  /// The BAT can be walked, whatever was rejected: the header and the place of the BAT are sound.
+  bool blocks_known = false;
 };
-/// Reads and judges everything but the BAT. Errors: not_image, io; broken rules are in the verdict.
+/// Reads and judges everything but the BAT, up to the first structure that is rejected.
+/// Errors: not_image, io; broken rules are in the verdict.
 [[nodiscard]] Result<Survey> survey(const File& file, VhdSize authority);
+/// The same, going on behind rejections as long as the rest makes sense.
+[[nodiscard]] Result<Survey> survey_everything(const File& file);
 
 /// The copy at 0, the header and the BAT: what no block may lie on if it is to be read.
 [[nodiscard]] std::vector<FileRange> core_ranges(const Layout& layout);

@@ -4,6 +4,7 @@
 /// (reports everything).
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,18 @@ class Verdict {
   /// The first error that forbids to write; null when there is none.
   [[nodiscard]] const Error* write_refusal() const { return first(Consequence::read_only); }
   [[nodiscard]] const std::vector<Violation>& violations() const { return violations_; }
+  [[nodiscard]] bool breaks(std::string_view rule) const {
+    return std::ranges::find(violations_, rule, &Violation::rule) != violations_.end();
+  }
+  /// What a repair would do about the violations of a rule.
+  void set_repair(std::string_view rule, std::string_view repair) {
+    for (Violation& violation : violations_) {
+      if (violation.rule == rule) violation.repair = repair;
+    }
+  }
+  void forget_repairs() {
+    for (Violation& violation : violations_) violation.repair = {};
+  }
 
  private:
   [[nodiscard]] const Error* first(Consequence consequence) const {

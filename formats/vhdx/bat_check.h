@@ -13,9 +13,9 @@ namespace vdisk::vhdx {
 [[nodiscard]] Status check_bat(const File& file, const Layout& layout, bool repairable,
                                CheckReport& report);
 
-/// Where the file may be cut because only leaked space follows. None in a damaged file, whose
-/// leaks may be all that is left of a lost block, and in a fixed disk, whose room is its own.
-[[nodiscard]] std::optional<u64> cuttable_end(const Layout& layout, const FileMap& space,
-                                              const CheckReport& report);
+/// Where the file may be cut because nothing but zeros that belong to nothing follow. None in a
+/// fixed disk, whose room is its own. Errors: io.
+[[nodiscard]] Result<std::optional<u64>> find_cuttable_end(const File& file, const Layout& layout,
+                                                           const FileMap& space);
 
 }  // namespace vdisk::vhdx
