@@ -20,6 +20,21 @@ std::vector<std::byte> pattern(u64 length, u8 seed) {
   return data;
 }
 
+/// A hole reads as zeros, and none lies before the one that was told.
+void check_holes(const File& file, const std::vector<std::byte>& bytes) {
+  for (u64 offset = 0; offset < bytes.size();) {
+    const auto hole = file.next_hole(offset);
+    REQUIRE(hole);
+    REQUIRE(hole->offset >= offset);
+    REQUIRE(hole->offset + hole->length <= bytes.size());
+    if (hole->length == 0) return;
+    for (u64 at = hole->offset; at < hole->offset + hole->length; ++at) {
+      REQUIRE(bytes[at] == std::byte{});
+    }
+    offset = hole->offset + hole->length;
+  }
+}
+
 std::vector<std::byte> content(const File& file) {
   std::vector<std::byte> out(*file.size());
   REQUIRE(file.read_at(0, out));
@@ -46,7 +61,7 @@ TEST_CASE("overlay file: random changes match a flat model and never reach the b
     const u64 offset = below(60000);
     const u64 length = 1 + below(below(4) == 0 ? 30000 : 600);
     const auto grow = [&] { model.resize(std::max<u64>(model.size(), offset + length)); };
-    switch (below(5)) {
+    switch (below(6)) {
       case 0:
       case 1: {
         const auto data = pattern(length, static_cast<u8>(step));
@@ -66,10 +81,30 @@ TEST_CASE("overlay file: random changes match a flat model and never reach the b
         for (u64 at = offset; at < end; ++at) model[at] = {};
         break;
       }
+      case 4: {
+        const u64 from = model.empty() ? 0 : below(model.size());
+        const u64 copied = std::min<u64>(length, model.size() - from);
+        if (copied == 0 || (from < offset + copied && offset < from + copied)) break;
+        REQUIRE(overlay->copy_from(*overlay, from, offset, copied));
+        if (model.size() < offset + copied) model.resize(offset + copied);
+        std::copy_n(model.begin() + static_cast<std::ptrdiff_t>(from), copied,
+                    model.begin() + static_cast<std::ptrdiff_t>(offset));
+        break;
+      }
       default: REQUIRE(overlay->resize(offset)); model.resize(offset);
     }
-    if (step % 20 == 0) REQUIRE(content(*overlay) == model);
+    if (step % 20 != 0) continue;
+    REQUIRE(content(*overlay) == model);
+    check_holes(*overlay, model);
   }
+  MemoryFile written;
+  u64 told = 0;
+  REQUIRE(overlay->write_to(written, [&](u64 bytes) {
+    told += bytes;
+    return Status();
+  }));
+  CHECK(written.content() == model);
+  CHECK(told == model.size());
   CHECK(content(*overlay) == model);
   CHECK(memory->content() == original);
   CHECK(base->counts().changes() == 0);
@@ -85,6 +120,23 @@ TEST_CASE("overlay file: terabytes of zeros cost nothing") {
   REQUIRE(overlay->read_at(8 * tib, out));
   CHECK(out == std::vector<std::byte>(8192));
   CHECK_FALSE(overlay->zero_at(~u64{0}, 2));
+}
+
+TEST_CASE("overlay file: copying inside the view reads nothing but the edges, and may be ended") {
+  const auto base =
+      std::make_shared<test::CountingFile>(MemoryFile::with_content(pattern(8 * mib, 1)));
+  auto overlay = *OverlayFile::create(base);
+  REQUIRE(overlay->copy_from(*overlay, 5 * mib + 512, mib, 2 * mib + 512));
+  CHECK(base->counts().read_bytes <= 2 * 4096);
+  CHECK_FALSE(overlay->copy_from(*overlay, 7 * mib, 0, 2 * mib));
+  std::vector<std::byte> out(mib);
+  REQUIRE(overlay->read_at(mib + 100, out));
+  auto expected = pattern(8 * mib, 1);
+  CHECK(std::equal(out.begin(), out.end(), expected.begin() + 5 * mib + 512 + 100));
+  MemoryFile written;
+  const auto ended =
+      overlay->write_to(written, [](u64) { return Status(fail(Errc::canceled, "enough")); });
+  CHECK(ended.error().code == Errc::canceled);
 }
 
 TEST_CASE("overlay file: what was cut off does not come back from the base") {
