@@ -80,6 +80,11 @@ class BatLayout {
   [[nodiscard]] bool is_bitmap_index(u64 index) const {
     return index % (chunk_ratio_ + 1) == chunk_ratio_;
   }
+  /// Whether a payload slot belongs to a block of the disk; behind the last one a differencing
+  /// image has slots that mean nothing (X44).
+  [[nodiscard]] bool is_block_index(u64 index) const {
+    return !is_bitmap_index(index) && block_of_index(index) < payload_block_count_;
+  }
   /// The chunk that an entry belongs to, payload or bitmap.
   [[nodiscard]] u64 chunk_of_index(u64 index) const { return index / (chunk_ratio_ + 1); }
   /// The block of a payload entry.

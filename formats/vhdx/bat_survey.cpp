@@ -63,6 +63,10 @@ Status BatSurvey::visit_sound(u64 index, u64 raw, const EntryFindingVisitor& vis
 }
 
 Status BatSurvey::visit_payload(u64 index, u64 raw, const EntryFindingVisitor& visit) {
+  if (!bat_.is_block_index(index)) {
+    spare_entries_.add(index);
+    return {};
+  }
   if (faults_.of_payload(bat_.block_of_index(index), raw) != EntryFault::none) {
     ++unsound_;
     return {};
@@ -124,6 +128,7 @@ Status BatSurvey::claim(u64 index, u64 raw, u64 length, const EntryFindingVisito
 
 Status BatSurvey::visit_unsound(u64 index, u64 raw, const EntryFindingVisitor& visit) {
   if (!bat_.is_bitmap_index(index)) {
+    if (!bat_.is_block_index(index)) return {};
     if (faults_.of_payload(bat_.block_of_index(index), raw) == EntryFault::none) {
       if (is_partial(raw)) partial_chunk_ = bat_.chunk_of_index(index);
       return {};

@@ -70,7 +70,7 @@ Result<BlockCounts> VhdxImage::count_blocks() const {
     if (run.entries.empty()) return counts;
     for (index = run.first_index; index < run.end_index(); ++index) {
       const BatEntry entry = decode_bat_entry(run.entries[index - run.first_index]);
-      if (!bat.is_bitmap_index(index) && entry.has_data()) ++counts.allocated;
+      if (bat.is_block_index(index) && entry.has_data()) ++counts.allocated;
     }
   }
 }

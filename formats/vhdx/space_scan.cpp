@@ -32,7 +32,7 @@ Status SpaceScan::add(const Layout& layout, const EntryRun& run) {
     const u64 raw = run.entries[index - run.first_index];
     if (layout.bat_layout.is_bitmap_index(index)) {
       VDISK_TRY(add_bitmap(layout, index, raw));
-    } else if (raw != 0) {
+    } else if (raw != 0 && layout.bat_layout.is_block_index(index)) {
       VDISK_TRY(add_payload(layout, index, raw));
     }
   }
@@ -74,7 +74,7 @@ void SpaceScan::add_anchors(const Layout& layout, const EntryRun& run) {
   const u64 length = layout.bat_layout.block_size();
   for (u64 index = run.first_index; index < run.end_index(); ++index) {
     const BatEntry entry = decode_bat_entry(run.entries[index - run.first_index]);
-    if (layout.bat_layout.is_bitmap_index(index) || !is_anchor(entry)) continue;
+    if (!layout.bat_layout.is_block_index(index) || !is_anchor(entry)) continue;
     const bool inside = lies_within(entry.file_offset, length, 0, layout.file_size);
     anchors_usable_ = anchors_usable_ && inside && space_.occupy(entry.file_offset, length);
   }
