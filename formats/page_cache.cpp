@@ -52,15 +52,26 @@ void PageCache::mark_clean(std::span<const DirtyPage> pages) {
 }
 
 void PageCache::drop(u64 offset, u64 length) {
-  for (auto page = pages_.begin(); page != pages_.end();) {
-    if (!overlaps(page->offset, page->data.size(), offset, length)) {
-      ++page;
-      continue;
+  if (length == 0) return;
+  const u64 first = page_start(offset);
+  const u64 count = (page_start(offset + length - 1) - first) / options_.page_size + 1;
+  if (count < pages_.size()) {
+    for (u64 n = 0; n < count; ++n) {
+      const auto found = index_.find(first + n * options_.page_size);
+      if (found != index_.end()) erase(found->second);
     }
-    if (page->version != 0) --dirty_count_;
-    index_.erase(page->offset);
-    page = pages_.erase(page);
+    return;
   }
+  for (auto page = pages_.begin(); page != pages_.end();) {
+    const bool inside = overlaps(page->offset, page->data.size(), offset, length);
+    page = inside ? erase(page) : std::next(page);
+  }
+}
+
+PageCache::Pages::iterator PageCache::erase(Pages::iterator page) {
+  if (page->version != 0) --dirty_count_;
+  index_.erase(page->offset);
+  return pages_.erase(page);
 }
 
 Result<PageCache::Page*> PageCache::find(u64 offset, bool load_it) {

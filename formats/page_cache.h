@@ -56,6 +56,7 @@ class PageCache {
 
   Result<Page*> find(u64 offset, bool load);
   void evict_one();
+  Pages::iterator erase(Pages::iterator page);
   Status load(Page& page) const;
   std::span<std::byte> touch(Page& page);
   [[nodiscard]] u64 page_start(u64 offset) const;

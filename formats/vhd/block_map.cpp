@@ -122,6 +122,12 @@ Status BlockMap::release(u64 block) {
   return table_.set(block, unallocated);
 }
 
+Status BlockMap::relocate(u64 block, FileRange from, u64 to) {
+  bitmaps_.drop(from.offset, shape_.bitmap_bytes);
+  bitmaps_.drop(to, shape_.bitmap_bytes);  // of an earlier block at this place
+  return table_.set(block, static_cast<u32>(to / sector_size));
+}
+
 u64 BlockMap::dirty_bytes() const {
   return (bitmaps_.dirty_count() + table_.pages().dirty_count()) * sector_size;
 }

@@ -40,6 +40,8 @@ class BlockMap {
   Status commit(u64 block, u64 place, BitRange sectors);
   /// Forgets a stored block; its space is the caller's.
   Status release(u64 block);
+  /// A stored block lies elsewhere from now on, its bitmap with it.
+  Status relocate(u64 block, FileRange from, u64 to);
   /// How many blocks from `block` on are neither stored nor reserved, at most `limit`.
   Result<u64> unallocated_run(u64 block, u64 limit) { return table_.unallocated_run(block, limit); }
 

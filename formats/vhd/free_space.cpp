@@ -2,6 +2,7 @@
 #include "formats/vhd/free_space.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/bytes.h"
 
@@ -19,7 +20,7 @@ FreeSpace::FreeSpace(const std::vector<u32>& sorted_blocks, const Layout& layout
 }
 
 std::optional<u64> FreeSpace::take() {
-  if (const auto place = take_from_gap()) return place;
+  if (const auto place = take_from_gap(std::numeric_limits<u64>::max())) return place;
   const u64 place = aligned_place(tail_.offset, shape_);
   if (place + shape_.footprint() > tail_.end()) return std::nullopt;
   tail_ = {place + shape_.footprint(), tail_.end() - place - shape_.footprint()};
@@ -33,18 +34,39 @@ std::optional<u64> FreeSpace::take_from_tail(u64 length) {
   return place;
 }
 
-std::optional<u64> FreeSpace::take_from_gap() {
+std::optional<u64> FreeSpace::take_below(u64 limit, bool unaligned) {
+  if (const auto place = take_from_gap(limit)) return place;
+  if (!unaligned || gaps_.empty()) return std::nullopt;
+  const auto first = gaps_.begin();  // every gap that is kept holds a block
+  if (first->first + shape_.footprint() > limit) return std::nullopt;
+  return take_at(first, first->first);
+}
+
+std::optional<u64> FreeSpace::take_from_gap(u64 limit) {
   for (auto gap = gaps_.lower_bound(next_gap_); gap != gaps_.end(); ++gap) {
     const auto [begin, length] = *gap;
     const u64 end = begin + length;
     const u64 place = aligned_place(begin, shape_);
     next_gap_ = begin;
     if (place > end || end - place < shape_.footprint()) continue;
-    gaps_.erase(gap);
-    keep_gap(place + shape_.footprint(), end);
-    return place;
+    if (place + shape_.footprint() > limit) return std::nullopt;
+    return take_at(gap, place);
   }
   return std::nullopt;
+}
+
+std::optional<u64> FreeSpace::take_at(Gaps::iterator gap, u64 place) {
+  const auto [begin, length] = *gap;
+  gaps_.erase(gap);
+  keep_gap(begin, place);
+  keep_gap(place + shape_.footprint(), begin + length);
+  return place;
+}
+
+u64 FreeSpace::gap_bytes() const {
+  u64 bytes = 0;
+  for (const auto& [offset, length] : gaps_) bytes += length;
+  return bytes;
 }
 
 void FreeSpace::give(FileRange range) {

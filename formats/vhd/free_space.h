@@ -20,6 +20,9 @@ class FreeSpace {
 
   /// Place of a new block's bitmap; empty when the file has to grow first.
   std::optional<u64> take();
+  /// Place of a block before `limit`, for bytes that replace everything there. An unaligned block
+  /// of another program may stay unaligned: its hole is often too short for more.
+  std::optional<u64> take_below(u64 limit, bool unaligned);
   /// The end footer moved to `footer_offset`: the tail is longer.
   void grow(u64 footer_offset) { tail_.length = footer_offset - tail_.offset; }
   /// Takes the first `length` bytes of the tail, for metadata; empty when it is too short.
@@ -31,14 +34,18 @@ class FreeSpace {
 
   /// Where the unused end of the file begins.
   [[nodiscard]] u64 tail_offset() const { return tail_.offset; }
+  /// Bytes of the gaps in which a block fits.
+  [[nodiscard]] u64 gap_bytes() const;
 
  private:
   void keep_gap(u64 begin, u64 end);
-  std::optional<u64> take_from_gap();
+  using Gaps = std::map<u64, u64>;  // offset -> length
+  std::optional<u64> take_from_gap(u64 limit);
+  std::optional<u64> take_at(Gaps::iterator gap, u64 place);
 
   BlockShape shape_;
-  std::map<u64, u64> gaps_;  // offset -> length
-  u64 next_gap_ = 0;         // no gap before this one fits an aligned block
+  Gaps gaps_;
+  u64 next_gap_ = 0;  // no gap before this one fits an aligned block
   FileRange tail_;
 };
 

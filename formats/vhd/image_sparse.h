@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 
+#include "formats/last_places.h"
 #include "formats/vhd/block_map.h"
 #include "formats/vhd/free_space.h"
 #include "formats/vhd/parent_locators.h"
@@ -23,7 +24,7 @@
 
 namespace vdisk::vhd {
 
-class SparseImage final : public Image {
+class SparseImage final : public Image, private BlockStore {
  public:
   SparseImage(std::shared_ptr<File> file, const ImageOptions& options, Survey survey);
 
@@ -42,6 +43,7 @@ class SparseImage final : public Image {
   [[nodiscard]] Guid content_id() const override;
   [[nodiscard]] Guid next_content_id() override { return content_id(); }
   Status link_parent(const ParentLink& link) override;
+  [[nodiscard]] BlockStore* block_store() override { return this; }
   Status close() override;
 
  private:
@@ -59,6 +61,22 @@ class SparseImage final : public Image {
   Status grow(u64 needed);
   Status move_end_footer(u64 new_offset);
   Result<u64> discard_blocks(u64 first, u64 count);
+
+  // BlockStore (image_sparse_pack.cpp)
+  struct PlannedMove {
+    BlockMove move;
+    u64 block = 0;
+  };
+  Result<std::optional<StoredBlock>> next_block(u64 offset) override;
+  Result<bool> give_up(u64 offset, State as) override;
+  /// Nothing is kept for nobody here.
+  Status give_up_unused() override { return {}; }
+  Result<std::optional<BlockMove>> plan_move() override;
+  Status commit_move(const BlockMove& move) override;
+  Result<UnusedSpace> unused_space() override;
+  Result<std::optional<NamedPlace>> last_place();
+  Status find_last_places();
+  Status flush_when_many_dirty();
 
   // image_sparse_flush.cpp
   Status flush_file();
@@ -84,10 +102,12 @@ class SparseImage final : public Image {
 
   std::mutex flush_mutex_;
   std::mutex allocation_mutex_;
-  std::optional<FreeSpace> free_;         // empty until the first change
-  std::vector<FileRange> freed_;          // since the last flush
-  std::vector<FileRange> durably_freed_;  // waiting for reclaim
-  u64 known_zero_from_ = 0;               // free space behind this reads as zeros
+  std::optional<FreeSpace> free_;          // empty until the first change
+  std::vector<FileRange> freed_;           // since the last flush
+  std::vector<FileRange> durably_freed_;   // waiting for reclaim
+  u64 known_zero_from_ = 0;                // free space behind this reads as zeros
+  std::optional<LastPlaces> last_places_;  // none before the first plan_move
+  std::optional<PlannedMove> planned_move_;
   mutable std::mutex map_mutex_;
   Layout layout_;
   mutable std::unique_ptr<BlockMap> map_;

@@ -46,10 +46,15 @@ class BlockAllocator {
   Result<Place> allocate(u64 length);
   /// The same at the end of the file: reads as zeros.
   Result<u64> append(u64 length);
+  /// A hole that ends at or before `limit`, for bytes that replace everything there.
+  [[nodiscard]] std::optional<u64> allocate_below(u64 length, u64 limit) {
+    return space_.allocate_below(length, limit);
+  }
   void release(u64 offset, u64 length) { space_.release(offset, length); }
   /// Whether the place that an entry in state 1 or 3 remembers is still kept for it.
   [[nodiscard]] bool keeps_anchor(const BatEntry& entry) const;
   [[nodiscard]] u64 used_end() const { return space_.used_end(); }
+  [[nodiscard]] u64 unused_bytes() const { return space_.unused_bytes(); }
 
  private:
   Result<Place> choose(const BatEntry& entry);

@@ -54,6 +54,8 @@ class BlockMap {
   Result<EntryRun> entries_of_page(u64 index, u64 end_index);
 
   Status set_entry(u64 index, BatEntry entry);
+  /// Forgets what is kept in memory of bitmaps that lie in this range no more.
+  void forget(u64 offset, u64 length) { cache_.drop(offset, length); }
   Status set_payload(u64 block, PayloadState state, u64 file_offset);
   /// Gives the bits of these sectors a value. True when a bit has changed.
   Result<bool> set_sectors(const BlockSectors& sectors, bool set);

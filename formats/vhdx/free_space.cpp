@@ -26,9 +26,16 @@ Place FreeSpace::allocate(u64 length) {
   const u64 count = divide_up(length, mib);
   const auto hole = find_hole(count);
   if (!hole) return append(length);
-  mark(*hole, *hole + count, true);
-  if (next_free(first_free_, *hole) == *hole) first_free_ = *hole + count;
+  take_hole(*hole, count);
   return {*hole * mib, true};
+}
+
+std::optional<u64> FreeSpace::allocate_below(u64 length, u64 limit) {
+  const u64 count = divide_up(length, mib);
+  const auto hole = find_hole(count);
+  if (!hole || (*hole + count) * mib > limit) return std::nullopt;
+  take_hole(*hole, count);
+  return *hole * mib;
 }
 
 Place FreeSpace::append(u64 length) {
@@ -41,6 +48,12 @@ Place FreeSpace::append(u64 length) {
 void FreeSpace::release(u64 offset, u64 length) {
   mark(offset / mib, divide_up(offset + length, mib), false);
   first_free_ = std::min(first_free_, offset / mib);
+}
+
+u64 FreeSpace::unused_bytes() const {
+  u64 taken = 0;
+  for (const u64 word : words_) taken += static_cast<u64>(std::popcount(word));
+  return std::min(used_end(), tracked_mib * mib) - taken * mib;
 }
 
 u64 FreeSpace::used_end() const {
@@ -91,6 +104,11 @@ void FreeSpace::mark(u64 first, u64 end, bool taken) {
     u64& word = words_[index / word_bits];
     word = taken ? word | bit : word & ~bit;
   }
+}
+
+void FreeSpace::take_hole(u64 first, u64 count) {
+  mark(first, first + count, true);
+  if (next_free(first_free_, first) == first) first_free_ = first + count;
 }
 
 /// The first run of `count` free MiB that lies before the place where space is appended.

@@ -31,12 +31,16 @@ class FreeSpace {
   [[nodiscard]] bool occupy(u64 offset, u64 length);
   /// The first free range inside the part of the file in use, else room at its end.
   [[nodiscard]] Place allocate(u64 length);
+  /// The first free range that ends at or before `limit`; it may hold old bytes.
+  [[nodiscard]] std::optional<u64> allocate_below(u64 length, u64 limit);
   /// Room at the end, which reads as zeros.
   [[nodiscard]] Place append(u64 length);
   void release(u64 offset, u64 length);
 
   /// The smallest file size that holds everything taken; a multiple of 1 MiB.
   [[nodiscard]] u64 used_end() const;
+  /// Bytes before used_end() that nothing has taken.
+  [[nodiscard]] u64 unused_bytes() const;
   [[nodiscard]] u64 append_offset() const { return append_offset_; }
 
  private:
@@ -45,6 +49,7 @@ class FreeSpace {
   [[nodiscard]] u64 next_free(u64 index, u64 end) const;
   void mark(u64 first, u64 end, bool taken);
   [[nodiscard]] std::optional<u64> find_hole(u64 count) const;
+  void take_hole(u64 first, u64 count);
 
   std::vector<u64> words_;  ///< bit set: taken
   u64 append_offset_;

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 
+#include "formats/last_places.h"
 #include "formats/vhdx/block_allocator.h"
 #include "formats/vhdx/block_map.h"
 #include "formats/vhdx/journal.h"
@@ -22,7 +23,7 @@ namespace vdisk::vhdx {
 [[nodiscard]] Result<std::unique_ptr<Image>> open_image(std::shared_ptr<File> file,
                                                         const ImageOptions& options);
 
-class VhdxImage final : public Image {
+class VhdxImage final : public Image, private BlockStore {
  public:
   VhdxImage(std::shared_ptr<File> file, Layout layout, const ImageOptions& options);
 
@@ -41,6 +42,7 @@ class VhdxImage final : public Image {
   [[nodiscard]] Guid content_id() const override { return journal_.content_id(); }
   [[nodiscard]] Guid next_content_id() override { return journal_.next_content_id(); }
   Status link_parent(const ParentLink& link) override;
+  [[nodiscard]] BlockStore* block_store() override { return is_fixed() ? nullptr : this; }
   Status close() override;
 
  private:
@@ -55,6 +57,7 @@ class VhdxImage final : public Image {
 
   // Session (image_session.cpp).
   Status begin(Visibility visibility);
+  Status begin_maintenance();
   Status learn_space();
   Status flush_when_many_dirty();
   Status flush_locked(std::span<const DirtyPage> last_pages = {});
@@ -75,12 +78,32 @@ class VhdxImage final : public Image {
   Result<u64> discard_piece(u64 offset, u64 end, State to);
   Status drop_block(u64 block, State to);
 
+  // BlockStore (image_pack.cpp).
+  struct PlannedMove {
+    BlockMove move;
+    u64 index = 0;  ///< of the entry that names it
+    u8 state = 0;
+  };
+  Result<std::optional<StoredBlock>> next_block(u64 offset) override;
+  Result<bool> give_up(u64 offset, State as) override;
+  Status give_up_unused() override;
+  Result<std::optional<BlockMove>> plan_move() override;
+  Status commit_move(const BlockMove& move) override;
+  Result<UnusedSpace> unused_space() override;
+  Result<std::optional<NamedPlace>> last_place();
+  Status find_last_places();
+  Status plan_move_of(const NamedPlace& place);
+  Result<bool> visit_unused_entries(bool clear);
+  [[nodiscard]] bool is_unused_bitmap(const BatEntry& entry, bool needed) const;
+  Status clear_unused(u64 index, const BatEntry& entry);
+
   // Expand (image_expand.cpp) and link (image_link.cpp), under the flush lock.
   struct Growth;
   [[nodiscard]] Status validate_new_size(u64 new_size) const;
   Status zero_behind_old_end();
   Status fill_new_entries(const Growth& growth);
   Status move_bat(Growth& growth);
+  Status move_bat_down();
   Status write_bat_copy(const Growth& growth);
   [[nodiscard]] Result<std::vector<DirtyPage>> growth_pages(const Growth& growth) const;
 
@@ -99,6 +122,8 @@ class VhdxImage final : public Image {
   mutable BlockMap map_;
   std::optional<BlockAllocator> allocator_;  ///< none before the first change of guest data
   Quarantine quarantine_;
+  std::optional<LastPlaces> last_places_;  ///< of blocks; none before the first plan_move()
+  std::optional<PlannedMove> planned_move_;
   bool payload_first_ = false;  ///< a dirty page names payload that must be durable before it
   bool closed_ = false;
 };

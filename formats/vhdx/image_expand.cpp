@@ -141,6 +141,39 @@ Status VhdxImage::move_bat(Growth& growth) {
   return {};
 }
 
+/// When the table is the last structure of the file, it goes into the first hole that holds it.
+Status VhdxImage::move_bat_down() {
+  const std::scoped_lock flush_lock(flush_mutex_);
+  const Layout& layout = map_.layout();
+  const Region old_region = layout.regions.bat;
+  Growth growth{.new_size = layout.metadata.virtual_disk_size,
+                .old_bat = layout.bat_layout,
+                .new_bat = layout.bat_layout,
+                .bat_region = old_region,
+                .bat_moves = true};
+  {
+    const MetadataLock lock(mutex_);
+    if (allocator_->used_end() != u64{old_region.offset} + old_region.length) return {};
+    const auto place = allocator_->allocate_below(old_region.length, old_region.offset);
+    if (!place) return {};
+    growth.bat_region.offset = *place;
+  }
+  VDISK_TRY(begin_maintenance());
+  VDISK_TRY(flush_locked());
+  VDISK_TRY(file_->zero_at(growth.bat_region.offset, growth.bat_region.length));
+  {
+    const MetadataLock lock(mutex_);
+    VDISK_TRY(write_bat_copy(growth));
+    payload_first_ = true;
+  }
+  VDISK_ASSIGN(const auto pages, growth_pages(growth));
+  VDISK_TRY(flush_locked(pages));
+  const MetadataLock lock(mutex_);
+  map_.resize(growth.new_size, growth.bat_region);
+  quarantine_.logged({{old_region.offset, old_region.length}});
+  return {};
+}
+
 Status VhdxImage::write_bat_copy(const Growth& growth) {
   const u64 end =
       growth.first_new_place == 0 ? growth.old_bat.entry_count() : growth.new_bat.entry_count();

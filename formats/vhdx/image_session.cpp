@@ -24,6 +24,16 @@ Status VhdxImage::begin(Visibility visibility) {
   return journal_.begin(visibility);
 }
 
+/// Bytes move, and what the guest reads stays: its ids stay, too.
+Status VhdxImage::begin_maintenance() {
+  VDISK_TRY(require_writable());
+  {
+    const std::scoped_lock begin_lock(begin_mutex_);
+    VDISK_TRY(learn_space());
+  }
+  return begin(Visibility::file_only);
+}
+
 Status VhdxImage::learn_space() {
   {
     const MetadataLock lock(mutex_);

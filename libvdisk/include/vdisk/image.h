@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "vdisk/block_store.h"
 #include "vdisk/error.h"
 #include "vdisk/extent.h"
 #include "vdisk/file.h"
@@ -128,6 +129,9 @@ class Image {
   /// Links the image durably to a parent: `link.accepted_ids` (one or two) and, when not empty,
   /// `link.paths` replace what is stored. wrong_disk_kind on an image that is not differencing.
   virtual Status link_parent(const ParentLink& link) = 0;
+
+  /// The blocks that can be given up and moved; null where there are none (raw, fixed).
+  [[nodiscard]] virtual BlockStore* block_store() { return nullptr; }
 
   /// Writes back everything, marks the image clean and cuts spare room at the end of the file.
   /// Without it the destructor leaves the image as a crash would: valid, flushed data kept.
