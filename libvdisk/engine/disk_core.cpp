@@ -20,9 +20,10 @@ Disk::Core::Core(Chain opened, Access wanted, std::shared_ptr<FileSystem> names)
   for (const Layer& layer : layers) sizes.push_back(layer.image->geometry().virtual_size);
 }
 
-Result<MappedExtent> Disk::Core::resolve(u64 offset, u64 limit, std::size_t layers_end) const {
+Result<MappedExtent> Disk::Core::resolve(u64 offset, u64 limit, std::size_t layers_end,
+                                         std::size_t layers_begin) const {
   MappedExtent found{.offset = offset, .length = limit};
-  for (std::size_t depth = 0; depth < layers_end; ++depth) {
+  for (std::size_t depth = layers_begin; depth < layers_end; ++depth) {
     if (offset >= sizes[depth]) {
       found.state = State::zero;
       found.depth = depth;

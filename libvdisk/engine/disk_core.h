@@ -16,9 +16,10 @@ namespace vdisk {
 struct Disk::Core {
   Core(Chain opened, Access wanted, std::shared_ptr<FileSystem> names);
 
-  /// The topmost word on a range: layers [0, layers_end) are asked, leaf first. Beyond the end of
-  /// a layer everything reads as zeros, whatever lies below it.
-  Result<MappedExtent> resolve(u64 offset, u64 limit, std::size_t layers_end) const;
+  /// The topmost word on a range: layers [layers_begin, layers_end) are asked, leaf first. Beyond
+  /// the end of a layer everything reads as zeros, whatever lies below it.
+  Result<MappedExtent> resolve(u64 offset, u64 limit, std::size_t layers_end,
+                               std::size_t layers_begin = 0) const;
   Status read(u64 offset, std::span<std::byte> out) const;
   Status write(u64 offset, std::span<const std::byte> data);
   Status zero(u64 offset, u64 length);

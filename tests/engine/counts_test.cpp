@@ -312,3 +312,63 @@ TEST_CASE("counts: expanding to the largest size moves no data") {
   CHECK(counts.written_bytes + counts.copied_bytes <= 4 * mib);
   CHECK(counts.flushes <= 12);
 }
+
+TEST_CASE("counts: compact flushes a few times whatever it moves, and moves each block once") {
+  constexpr u64 blocks = 128;
+  const Place place;
+  for (const std::string extension : {"vhdx", "vhd"}) {
+    for (const bool child : {false, true}) {
+      CAPTURE(extension);
+      CAPTURE(child);
+      const u64 block_size = extension == "vhd" ? 512 * kib : mib;
+      auto path = place.create("a." + extension, blocks * block_size, static_cast<u32>(block_size));
+      if (child) path = place.snapshot(path, "child." + extension);
+      {
+        auto disk = place.open(path, Access::read_write);
+        const u64 stored = disk.geometry().block_size;
+        for (u64 at = blocks * block_size; at > 0; at -= stored) {
+          check(disk.write(at - stored, some(stored)));
+        }
+        check(disk.zero(blocks * block_size / 2, blocks * block_size / 2));
+        check(disk.write(0, std::vector<std::byte>(stored)));
+        check(disk.close());
+      }
+      place.files->reset();
+      CompactOptions compact_options;
+      compact_options.path = path;
+      compact_options.open = place.options(Access::read_write);
+      Progress progress;
+      const auto compacted = vdisk::compact(compact_options, progress);
+      REQUIRE_MESSAGE(compacted, compacted.error().message);
+      CHECK(compacted->moved_blocks > 0);
+      const auto counts = place.files->counts();
+      CHECK(counts.copies == compacted->moved_blocks);
+      CHECK(counts.flushes <= 20);
+      CHECK(counts.written_bytes <= 512 * kib);
+      MESSAGE("moved ", compacted->moved_blocks, " blocks with ", counts.flushes, " flushes");
+    }
+  }
+}
+
+TEST_CASE("counts: an estimate changes nothing and reads the beginning of blocks that hold data") {
+  const Place place;
+  for (const std::string name : {"a.vhdx", "a.vhd"}) {
+    CAPTURE(name);
+    const auto path = place.create(name, gib, static_cast<u32>(2 * mib));
+    {
+      auto disk = place.open(path, Access::read_write);
+      for (u64 block = 0; block < 100; ++block) write_block(disk, block * 2 * mib);
+      check(disk.close());
+    }
+    place.files->reset();
+    CompactOptions compact_options;
+    compact_options.path = path;
+    compact_options.estimate = true;
+    compact_options.open = place.options();
+    Progress progress;
+    CHECK(vdisk::compact(compact_options, progress));
+    const auto counts = place.files->counts();
+    CHECK(counts.changes() + counts.flushes == 0);
+    CHECK(counts.read_bytes <= 100 * page + mib);
+  }
+}

@@ -1,5 +1,5 @@
-/// Random walks: write, zero, discard, flush, reopen, expand, snapshot, merge and convert on every
-/// subtype and on chains, against a flat model.
+/// Random walks: write, zero, discard, flush, reopen, expand, compact, snapshot, merge and convert
+/// on every subtype and on chains, against a flat model.
 ///
 /// Every failure shows its seed; VDISK_SEED=N walks that one alone. VDISK_MODEL_SECONDS=N goes on
 /// with new seeds for so long.
@@ -123,9 +123,10 @@ class Walk {
     if (choice < 60) return discard();
     if (choice < 70) return flush();
     if (choice < 78) return read_back();
-    if (choice < 82) return reopen();
-    if (choice < 86) return drop();
-    if (choice < 90) return expand_leaf();
+    if (choice < 81) return reopen();
+    if (choice < 84) return drop();
+    if (choice < 87) return expand_leaf();
+    if (choice < 90) return compact_one();
     if (choice < 95) return snapshot();
     if (choice < 98) return merge_leaf();
     return convert_leaf();
@@ -246,6 +247,30 @@ class Walk {
     const auto resized = expand(expand_options, progress);
     if (!resized) return fmt::format("expand: {}", resized.error().message);
     model_.resize(expand_options.size);
+    return reopened();
+  }
+
+  /// The leaf, or a layer below it, whose children must stay valid.
+  std::string compact_one() {
+    CompactOptions compact_options;
+    compact_options.path = chain_[below(chain_.size())];
+    compact_options.copy = one_in(3);
+    compact_options.punch = !compact_options.copy && one_in(3);
+    compact_options.open = options(Access::read_write);
+    note(fmt::format("compact {}, copy {}", compact_options.path.string(), compact_options.copy));
+    if (auto wrong = close(); !wrong.empty()) return wrong;
+    Progress progress;
+    auto estimate_options = compact_options;
+    estimate_options.estimate = true;
+    estimate_options.punch = false;
+    const auto estimate = compact(estimate_options, progress);
+    if (!estimate) return fmt::format("estimate: {}", estimate.error().message);
+    const auto compacted = compact(compact_options, progress);
+    if (!compacted) return fmt::format("compact: {}", compacted.error().message);
+    if (compacted->new_file_size != estimate->new_file_size) {
+      return fmt::format("compact: {} bytes, estimated {}", compacted->new_file_size,
+                         estimate->new_file_size);
+    }
     return reopened();
   }
 

@@ -25,9 +25,33 @@ struct CreatedDisk {
   u32 block_size = 0;
 };
 
+/// Why a compaction gave nothing back.
+enum class NoGain {
+  none,               ///< it did give something back
+  fixed,              ///< the file of a fixed or raw disk always has its full size
+  all_in_use,         ///< every stored block holds bytes that are not zero
+  zeros_hide_parent,  ///< blocks of zeros in a child that only their bytes keep the parent's away
+  parent_unknown,     ///< blocks that read as zeros only if the parent, not opened, does
+};
+/// Stable lower-case name of the enumerator.
+[[nodiscard]] std::string_view name(NoGain reason) noexcept;
+
 struct Compacted {
-  u64 reclaimed_bytes = 0;
+  u64 reclaimed_bytes = 0;  ///< of the file's size
   u64 moved_blocks = 0;
+  u64 old_file_size = 0;
+  u64 new_file_size = 0;
+  u64 old_allocated_size = 0;  ///< of the host
+  u64 new_allocated_size = 0;  ///< of the host; as before when only estimated
+  u64 stored_blocks = 0;       ///< before
+  u64 zero_blocks = 0;         ///< given up, their guest content being zero or absent
+  u64 zero_block_bytes = 0;    ///< what the file spent on them
+  u64 unused_bytes = 0;        ///< of the file before: holes and leaks between structures
+  u64 tail_bytes = 0;          ///< of the file before: behind the last structure
+  u64 kept_zero_blocks = 0;    ///< NoGain::zeros_hide_parent
+  u64 unknown_blocks = 0;      ///< NoGain::parent_unknown
+  u64 punched_bytes = 0;       ///< zeros inside stored blocks given back to the host
+  NoGain no_gain = NoGain::none;
 };
 
 struct Merged {
@@ -106,6 +130,21 @@ struct ExpandOptions {
   OpenOptions open = {};
 };
 Result<Resized> expand(const ExpandOptions& options, Progress& progress);
+
+/// Makes the file of an image smaller: blocks that hold zeros are given up, the last blocks move
+/// into holes, the file is cut. The content, its ids and therefore all children stay valid.
+/// Crash, cancel: a valid image, compacted in part; a rerun goes on.
+struct CompactOptions {
+  std::filesystem::path path;
+  bool estimate = false;  ///< changes nothing; the result says what would be
+  /// Through a new file that replaces the old one when it is complete. Crash, cancel: the old file.
+  bool copy = false;
+  /// Gives runs of zeros inside what stays stored back to the host's file system, in place; that
+  /// makes sparse files of fixed and raw disks, too.
+  bool punch = false;
+  OpenOptions open = {};
+};
+Result<Compacted> compact(const CompactOptions& options, Progress& progress);
 
 /// Merges a child into one of its ancestors. The child's view stays the same at every instant; a
 /// rerun after an interruption finishes.
