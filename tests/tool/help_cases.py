@@ -7,7 +7,7 @@ import unittest
 from driver import ToolCase
 
 VERBS = ["create", "snapshot", "convert", "info", "map", "check", "dump", "compare", "hash",
-         "read", "write", "zero", "discard", "expand", "resize", "merge"]
+         "read", "write", "zero", "discard", "expand", "resize", "compact", "merge"]
 
 
 class Help(ToolCase):

@@ -33,7 +33,8 @@ class Progress(ToolCase):
                       ("hash", "d.vhdx"), ("compare", "d.vhdx", "d.vhdx"), ("check", "d.vhdx"),
                       ("write", "d.vhdx", "--length", "1M", "--pattern", "1"),
                       ("zero", "d.vhdx", "--length", "1M"), ("read", "d.vhdx", "-o", "r.raw"),
-                      ("create", "e.vhdx", "--source", "s.raw")):
+                      ("create", "e.vhdx", "--source", "s.raw"), ("compact", "d.vhdx"),
+                      ("compact", "e.vhdx", "--copy")):
             with self.subTest(words):
                 code, out, err = self.run_tool(*words, "--progress=json")
                 self.assertEqual(code, 0, err)

@@ -76,6 +76,8 @@ int exit_code(const Error& error) {
 std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
   if (error.code == Errc::canceled && verb == "merge")
     return "the child still reads as before; run the same command again to finish";
+  if (error.code == Errc::canceled && verb == "compact")
+    return "the disk is as before; run the same command again to go on";
   if (error.code == Errc::has_children) {
     return verb == "merge" ? "merge the other children first, or give them up with --force-siblings"
                            : "snapshot PATH CHILD --size SIZE makes a larger child instead";

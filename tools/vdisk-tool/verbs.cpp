@@ -24,6 +24,8 @@ constexpr Verb verbs[] = {
     {"discard", "Content", "say that a range of the disk is not needed any more", make_discard},
     {"expand", "Change images", "make the disk larger", make_expand},
     {"resize", "Change images", "change the size of the disk (larger, at present)", make_resize},
+    {"compact", "Change images", "make the file of an image smaller; the disk stays as it is",
+     make_compact},
     {"merge", "Change images", "write a child's changes into its parent", make_merge},
 };
 

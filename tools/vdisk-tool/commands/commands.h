@@ -8,6 +8,7 @@ namespace vdisk::tool {
 class Command;
 
 std::unique_ptr<Command> make_check();
+std::unique_ptr<Command> make_compact();
 std::unique_ptr<Command> make_compare();
 std::unique_ptr<Command> make_convert();
 std::unique_ptr<Command> make_create();
