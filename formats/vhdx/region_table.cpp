@@ -115,7 +115,11 @@ Status validate_unique(const RegionTable& table, u64 copy_offset) {
 /// X22: regions and log are disjoint; alignment keeps them out of the header section.
 Status validate_disjoint(const RegionTable& table, const Header& header, u64 copy_offset,
                          Objections& objections) {
-  std::vector<Extent> places{{.offset = header.log_offset, .length = header.log_length}};
+  std::vector<Extent> places;
+  // An empty place between two others would hide that these overlap.
+  if (header.log_length != 0) {
+    places.push_back({.offset = header.log_offset, .length = header.log_length});
+  }
   for (const Region& region : table.regions) {
     if (region.in_place) places.push_back({.offset = region.offset, .length = region.length});
   }

@@ -95,6 +95,20 @@ TEST_CASE("X22: log and regions are disjoint") {
   CHECK(refusal(*with_header_field(header_field::log_offset, 3 * mib, 8)) == corrupt_overlap);
 }
 
+TEST_CASE("X22: a log without length does not hide an overlap around it") {
+  VhdxBuilder builder;
+  builder.extra_regions = {{std::string(unknown_guid), 8 * mib, 4 * mib, 0},
+                           {"88888888-1111-2222-3333-444444444444", 10 * mib, mib, 0}};
+  builder.file_end = 12 * mib;
+  const auto file = builder.build();
+  for (int slot = 0; slot < 2; ++slot) {
+    poke(*file, header_place[slot] + header_field::log_offset, 9 * mib, 8);
+    poke(*file, header_place[slot] + header_field::log_length, 0, 4);
+    seal_header(*file, slot);
+  }
+  CHECK(refusal(*file) == corrupt_overlap);
+}
+
 TEST_CASE("X22: 2045 regions over each other are refused without comparing all pairs") {
   VhdxBuilder builder;
   for (int index = 0; index < 2045; ++index) {
