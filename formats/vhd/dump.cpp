@@ -118,7 +118,8 @@ Status dump_header(const RawDynamicHeader& raw, u64 offset, const StructureSink&
   return {};
 }
 
-/// Runs of the BAT: entries that are not allocated, or that name blocks at an even distance.
+/// Runs of the BAT: entries that are not allocated, that are equal, or that name blocks at an even
+/// distance.
 class TableDump {
  public:
   TableDump(u64 offset, u64 stride_sectors, const StructureSink& sink)
@@ -153,8 +154,9 @@ class TableDump {
     return {fmt::format("BAT from entry {}", begin_), offset_ + begin_ * sizeof(u32), 0};
   }
   [[nodiscard]] bool fits_run(u32 sector) const {
-    return first_ != unallocated && sector != unallocated && sector >= first_ + stride_ &&
-           sector - first_ <= stride_ + largest_padding;
+    if (first_ == unallocated || sector == unallocated) return false;
+    return sector == first_ ||
+           (sector >= first_ + stride_ && sector - first_ <= stride_ + largest_padding);
   }
   Status end_run(u64 end) {
     const u64 at = (begin_ * sizeof(u32) + offset_) - list_.structure().offset;

@@ -201,6 +201,23 @@ TEST_CASE("dump: every structure with its fields at absolute offsets") {
   CHECK(size->value == "0x900000");
 }
 
+TEST_CASE("dump: a table of equal entries is one line, however long it is") {
+  const VhdBuilder builder = small_dynamic();
+  Bytes bytes = builder.build();
+  for (u64 index = 0; index < builder.entry_count(); ++index) {
+    put_u32(bytes, VhdBuilder::table_offset + 4 * index, 7);
+  }
+  std::size_t lines = 0;
+  REQUIRE(vhd::format
+              .dump(*memory_file(bytes),
+                    [&](const Structure& structure) {
+                      if (structure.name.starts_with("BAT")) lines += structure.fields.size();
+                      return Status();
+                    })
+              .has_value());
+  CHECK(lines == 1);
+}
+
 TEST_CASE("dump: damaged images show what is there; an error of the sink ends it") {
   Bytes bytes = small_dynamic().build();
   put_u8(bytes, 70, 0xEE);
