@@ -40,7 +40,8 @@ Error no_footer(const FooterPair& pair) {
   if (pair.end.state == FooterState::bad_checksum || pair.head.state == FooterState::bad_checksum) {
     return error_at(
         offset, Errc::footer_checksum,
-        fmt::format("footer at {:#x}: wrong checksum, and no sound copy at 0x0", offset));
+        fmt::format("footer at {:#x}: wrong checksum, expected a sound footer there or at 0x0",
+                    offset));
   }
   return error_at(offset, Errc::footer_missing,
                   fmt::format("footer at {:#x}: no cookie, expected `conectix`", offset));

@@ -37,13 +37,17 @@ bool known_code(u32 code) {
          std::ranges::any_of(kinds, [&](const LocatorKind& kind) { return kind.code == code; });
 }
 
+bool is_utf16(u32 code) {
+  return code == code_windows_relative || code == code_windows_absolute;
+}
+
 std::span<const std::byte> without_trailing_nuls(std::span<const std::byte> data, u64 unit) {
   while (data.size() >= unit && is_zero(data.last(unit))) data = data.first(data.size() - unit);
   return data;
 }
 
 ParentPath utf16_path(std::string kind, std::span<const std::byte> data, ByteOrder order) {
-  if (is_aligned(data.size(), utf16_unit)) data = without_trailing_nuls(data, utf16_unit);
+  data = without_trailing_nuls(data, utf16_unit);
   if (auto text = decode_utf16(data, order)) return {std::move(kind), *std::move(text), true};
   return {std::move(kind), decode_utf16_lossy(data, order), false};
 }
@@ -119,6 +123,9 @@ std::string fault_of(const ParentLocator& locator, const DynamicHeader& header,
   const u64 length = locator.data_length;
   if (!known_code(locator.platform_code)) return "unknown platform code";
   if (length == 0) return "an empty name";
+  if (is_utf16(locator.platform_code) && !is_aligned(length, utf16_unit)) {
+    return "a name of UTF-16 with an odd length";
+  }
   if (length > max_locator_length) return "a name longer than 64 KiB";
   if (!lies_within(offset, length, footer_size, place.file_size)) return "a name behind the end";
   const u64 table = table_bytes(header.max_table_entries);
@@ -162,13 +169,23 @@ Status read_paths(const File& file, const DynamicHeader& header, const LocatorPl
   return {};
 }
 
-/// The name ends at the first NUL; what follows is padding, whatever it holds.
-void add_parent_name(const DynamicHeader& header, std::vector<ParentPath>& paths) {
+/// The name ends at the first NUL; what follows is padding, whatever it holds. Without an end it
+/// can still be a full path; a bare name of that length exists on no file system.
+void add_parent_name(const DynamicHeader& header, const LocatorPlace& place,
+                     std::vector<ParentPath>& paths, Verdict& verdict) {
   const std::span<const std::byte> field(header.parent_unicode_name);
   std::size_t size = 0;
   while (size < field.size() && !is_zero(field.subspan(size, utf16_unit))) size += utf16_unit;
   if (size == 0) return;
-  paths.push_back(utf16_path("parent_name", field.first(size), ByteOrder::big));
+  ParentPath path = utf16_path("parent_name", field.first(size), ByteOrder::big);
+  if (size < field.size() || last_component(path.path) != path.path) {
+    paths.push_back(std::move(path));
+    return;
+  }
+  verdict.add("V32", Consequence::warn,
+              error_at(place.header_offset, Errc::header_invalid,
+                       fmt::format("parent name at {:#x}: has no end, it is ignored",
+                                   place.header_offset)));
 }
 
 const ParentPath* find_path(const std::vector<ParentPath>& paths, std::string_view a,
@@ -195,6 +212,7 @@ Result<ParentLink> read_parent_link(const File& file, const DynamicHeader& heade
                                     const LocatorPlace& place, Verdict& verdict) {
   ParentLink link;
   link.larger_parent_allowed = false;  // V35
+  link.file_offset = place.header_offset;
   link.accepted_ids.push_back(header.parent_unique_id);
   if (header.parent_time_stamp != 0) {
     link.parent_modified_time = to_unix_time(header.parent_time_stamp);
@@ -203,7 +221,7 @@ Result<ParentLink> read_parent_link(const File& file, const DynamicHeader& heade
     validate_locator(locator, header, place, verdict);
   }
   VDISK_TRY(read_paths(file, header, place, link.paths));
-  add_parent_name(header, link.paths);
+  add_parent_name(header, place, link.paths, verdict);
   if (link.paths.empty()) {
     verdict.add("V31", Consequence::warn,
                 error_at(place.header_offset, Errc::header_invalid,

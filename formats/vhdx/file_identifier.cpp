@@ -13,8 +13,9 @@ namespace vdisk::vhdx {
 Result<std::string> read_file_identifier(const File& file) {
   VDISK_ASSIGN(const u64 size, file.size());
   if (size < header_section_size) {
-    return broken(1, Errc::file_size_invalid, 0,
-                  fmt::format("file: {} bytes, expected at least 1 MiB", size));
+    return broken(
+        1, Errc::file_size_invalid, size,
+        fmt::format("end of the file at {:#x}: {} bytes, expected at least 1 MiB", size, size));
   }
   RawFileIdentifier raw;
   VDISK_TRY(file.read_at(file_identifier_offset, writable_bytes_of(raw)));

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/try.h"
+#include "formats/vhdx/ids.h"
 
 namespace vdisk::vhdx {
 
@@ -56,7 +57,11 @@ ImageInfo VhdxImage::info() const {
   info.id = layout.metadata.virtual_disk_id;
   info.creator = layout.creator;
   info.warnings = layout.warnings;
-  if (layout.metadata.locator) info.parent = to_parent_link(*layout.metadata.locator);
+  if (layout.metadata.locator) {
+    info.parent = to_parent_link(*layout.metadata.locator);
+    info.parent->file_offset =
+        layout.regions.metadata.offset + layout.metadata.find(parent_locator_id)->offset;
+  }
   return info;
 }
 

@@ -29,14 +29,18 @@ int weight(const Error& error) {
 class Attempts {
  public:
   void add(const std::string& tried, Error error) {
+    // What no directory of the host can hold leads nowhere that a policy would allow.
+    if (error.code == Errc::bad_path) error.code = Errc::parent_access_denied;
     tried_ += fmt::format("{}'{}' ({})", tried_.empty() ? "" : ", ", tried, reason(tried, error));
     if (!worst_ || weight(error) > weight(*worst_)) worst_ = std::move(error);
   }
 
-  [[nodiscard]] Error conclude(const fs::path& child) const {
+  [[nodiscard]] Error conclude(const fs::path& child, const ParentLink& link) const {
     if (!worst_) {
-      return {Errc::parent_not_found,
-              fmt::format("{}: parent: no usable path is stored, expected one", child.string())};
+      return {Errc::corrupt,
+              fmt::format("{}: parent link at {:#x}: no usable path, expected one", child.string(),
+                          link.file_offset),
+              0, link.file_offset};
     }
     const auto group = kind(worst_->code);
     const bool about_path = group == ErrorKind::not_found || group == ErrorKind::parent_policy;
@@ -160,7 +164,7 @@ class ChainOpener {
       if (added) return {};
       attempts.add((place.root / place.relative).string(), std::move(added).error());
     }
-    return std::unexpected(attempts.conclude(chain_.layers.back().path));
+    return std::unexpected(attempts.conclude(chain_.layers.back().path, link));
   }
 
   Status try_place(const ParentCandidate& place, const ParentLink& link) {

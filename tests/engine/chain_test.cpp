@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "support/memory_place.h"
+#include "support/scratch_folder.h"
+#include "support/vhd_builder.h"
 #include "vdisk/operations.h"
 
 using namespace vdisk;
@@ -36,6 +38,24 @@ struct Family {
   }
 };
 
+/// What opening a child says whose only word about its parent is this relative path.
+Error refusal_of_child(const std::string& stated) {
+  test::VhdBuilder builder;
+  builder.footer.disk_type = 4;
+  builder.footer.current_size = mib;
+  if (!stated.empty()) builder.locators = {{0x57327275, test::utf16le(stated)}};
+  const test::ScratchFolder folder;
+  const auto bytes = builder.build();
+  const auto file = host_file_system()->create_beside(folder / "child.vhd").value();
+  must(file->write_at(0, bytes));
+  must(host_file_system()->publish(*file, folder / "child.vhd", false));
+  OpenOptions options;
+  options.parents = ParentPolicy::beside;
+  options.lock = false;
+  const auto disk = Disk::open(folder / "child.vhd", options);
+  return disk ? Error{Errc::success, {}} : disk.error();
+}
+
 Errc code(const Result<Disk>& opened) {
   return opened ? Errc::success : opened.error().code;
 }
@@ -63,6 +83,18 @@ TEST_CASE("a missing parent is reported with every place that was tried") {
   REQUIRE(code(disk) == Errc::parent_not_found);
   CHECK(disk.error().message.find("/disks/child.vhdx: ") == 0);
   CHECK(disk.error().message.find("base.vhdx") != std::string::npos);
+}
+
+TEST_CASE("a child that names no way to its parent is corrupt, and says where") {
+  const Error error = refusal_of_child("");
+  CHECK(error.code == Errc::corrupt);
+  CHECK(error.offset == test::VhdBuilder::header_offset);
+  CHECK(error.message.find("at 0x200: no usable path, expected one") != std::string::npos);
+}
+
+TEST_CASE("a path that no directory can hold is refused like any that policy does not follow") {
+  CHECK(refusal_of_child(".\\base.vhd").code == Errc::parent_not_found);
+  CHECK(refusal_of_child(".\\" + std::string(300, 'x')).code == Errc::parent_access_denied);
 }
 
 TEST_CASE("a moved parent is found by name, by root and by map") {

@@ -51,6 +51,7 @@ struct ParentLink {
       {};  ///< VHD: seconds since 1970; a difference is a warning
   /// False: a parent larger than the child is refused unless the caller named it (VHD, rule V35).
   bool larger_parent_allowed = true;
+  u64 file_offset = 0;  ///< where in the child's file it says so, for messages
 };
 
 /// Something odd but tolerable that was seen while opening; `id` is the rule of FORMATS section 5.

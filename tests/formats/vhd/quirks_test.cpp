@@ -147,14 +147,15 @@ TEST_CASE("quirk 13: URLs that are no files, and escaped NULs, are not followed"
   }
 }
 
-TEST_CASE("a parent name that fills its field without terminator") {
+TEST_CASE("a full path that fills the field of the parent's name without terminator") {
   VhdBuilder builder = small_dynamic();
   builder.footer.disk_type = 4;
   builder.parent_unique_id[0] = 1;
-  builder.parent_name = utf16be(std::string(256, 'n'));
+  const std::string full = "D:\\d\\" + std::string(251, 'n');
+  builder.parent_name = utf16be(full);
   const auto paths = open_sound(memory_file(builder.build()))->info().parent->paths;
   REQUIRE(paths.size() == 1);
-  CHECK(paths[0].path == std::string(256, 'n'));
+  CHECK(paths[0].path == full);
 }
 
 TEST_CASE("quirk 17: blktap's hidden flag was left out of the checksum") {
