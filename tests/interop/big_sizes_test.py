@@ -23,7 +23,7 @@ def peak_memory(*arguments):
     said = done.stderr.decode().split("\n")
     if done.returncode != 0:
         raise Failed(f"{arguments}: {said}")
-    return int(said[-2]) * KIB
+    return int(said[-2].split()[0]) * KIB
 
 
 class BigSizes(Case):

@@ -37,13 +37,39 @@ def crc_table():
     return table
 
 
+def apply(columns, crc):
+    """The matrix over GF(2), given by its 32 columns, times the register."""
+    result = 0
+    while crc:
+        low = crc & -crc
+        result ^= columns[low.bit_length() - 1]
+        crc ^= low
+    return result
+
+
+def zero_steps(most=32):
+    """For each power of two, what so many bytes of zeros do to the register."""
+    one = [(1 << bit >> 8) ^ CRC_TABLE[1 << bit & 0xFF] for bit in range(32)]
+    steps = [one]
+    for _ in range(most):
+        steps.append([apply(steps[-1], column) for column in steps[-1]])
+    return steps
+
+
 CRC_TABLE = crc_table()
+ZERO_STEPS = zero_steps()
 
 
 def crc32c(data):
+    """Structures end in long runs of zeros: these are stepped over."""
+    stored = bytes(data).rstrip(b"\0")
     crc = 0xFFFFFFFF
-    for byte in data:
+    for byte in stored:
         crc = (crc >> 8) ^ CRC_TABLE[(crc ^ byte) & 0xFF]
+    zeros = len(data) - len(stored)
+    for power in range(zeros.bit_length()):
+        if zeros >> power & 1:
+            crc = apply(ZERO_STEPS[power], crc)
     return crc ^ 0xFFFFFFFF
 
 
