@@ -39,6 +39,14 @@ TEST_CASE("bytes that are not UTF-8 are spelled out one by one") {
   CHECK(escaped("\x80x") == "\\x80x");
 }
 
+TEST_CASE("JSON spells out what would act on a terminal, and nothing else") {
+  const std::string hostile = "\xE2\x80\xAEgpj\xC2\x9B\x7F\xF3\xA0\x81\x81";
+  const std::string plain = "\xC3\xA4\xE6\x97\xA5\xF0\x9F\x92\xBE";
+  const auto text = to_line({{"name", hostile + plain}});
+  CHECK(text == R"({"name":"\u202egpj\u009b\u007f\udb40\udc41)" + plain + "\"}");
+  CHECK(nlohmann::ordered_json::parse(text)["name"] == hostile + plain);
+}
+
 TEST_CASE("JSON is valid UTF-8 whatever the text holds") {
   const std::string hostile = "\xFF\x1b[0m\"\\\n\xED\xA0\x80";
   const auto text = to_line({{"name", hostile}});

@@ -1,6 +1,7 @@
 /// Output: one place that escapes, one place that writes.
 #include "output.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -82,8 +83,33 @@ bool is_control(char32_t value) {
 
 constexpr int indentation = 2;
 
+std::string json_escape(char32_t value) {
+  constexpr char32_t supplementary = 0x10000;
+  if (value < supplementary) return fmt::format("\\u{:04x}", static_cast<u32>(value));
+  const u32 rest = static_cast<u32>(value - supplementary);
+  return fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (rest >> 10), 0xDC00 + (rest & 0x3FF));
+}
+
+/// The same document; what would act on a terminal or deceive its reader is spelled out. Such
+/// characters stand in strings only.
+std::string harmless_json(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const auto [value, length] = decode(text);
+    const bool harmful = value == 0x7F || is_deceptive(value);
+    if (harmful) {
+      result += json_escape(value);
+    } else {
+      result += text.substr(0, length);
+    }
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
+}
+
 std::string dumped(const nlohmann::ordered_json& document, int indent) {
-  return document.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+  return harmless_json(document.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ struct OutputOptions {
 /// direction of writing or are invisible, and bytes that are not UTF-8 become \n, \x1b, \u202e ...
 [[nodiscard]] std::string escaped(std::string_view text);
 
-/// One document; bytes that are not UTF-8 become U+FFFD. Without a line end.
+/// One document; bytes that are not UTF-8 become U+FFFD, and characters that act on a terminal or
+/// deceive are written as \u202e ... Without a line end.
 [[nodiscard]] std::string to_text(const nlohmann::ordered_json& document);
 /// The same on one line.
 [[nodiscard]] std::string to_line(const nlohmann::ordered_json& document);
