@@ -1,4 +1,5 @@
 """Runs vdisk-tool and looks at what it left behind."""
+import datetime
 import hashlib
 import json
 import os
@@ -13,6 +14,9 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 TIB = 1024 * GIB
 TIMEOUT = 120
+# Set by ctest: a library that shows programs another time, and whether they run slower than usual.
+FAKE_CLOCK = os.environ.get("VDISK_FAKE_CLOCK", "")
+SLOW = os.environ.get("VDISK_SANITIZED", "0") == "1"
 
 # name of the subtype -> (extension, arguments of create); children get a parent of the format
 SUBTYPES = {
@@ -31,6 +35,12 @@ def seeded():
     seed = int(os.environ.get("VDISK_SEED", random.SystemRandom().randrange(1 << 32)))
     print(f"seed {seed}", flush=True)
     return random.Random(seed)
+
+
+def at_moment(moment):
+    """An environment in which it is that time (a datetime in UTC)."""
+    seconds = int(moment.replace(tzinfo=datetime.timezone.utc).timestamp())
+    return dict(os.environ, LD_PRELOAD=FAKE_CLOCK, VDISK_FAKE_TIME=str(seconds))
 
 
 class ToolCase(unittest.TestCase):

@@ -2,15 +2,15 @@
 
 What a failing disk does to the library (E-01 .. E-07, E-17, E-18) is tested with fault files.
 """
+import datetime
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import time
 import unittest
 
-from driver import KIB, MIB, SUBTYPES, ToolCase
+from driver import FAKE_CLOCK, KIB, MIB, SUBTYPES, ToolCase, at_moment
 
 NOBODY = 65534
 
@@ -200,18 +200,17 @@ class LimitsAndClocks(ToolCase):
         self.refused(2, "hash", "39.vhd", preexec_fn=limited)
         self.ok("hash", "39.vhd")
 
-    @unittest.skipUnless(shutil.which("faketime"), "needs faketime")
+    @unittest.skipUnless(FAKE_CLOCK, "the clock cannot be faked in this build")
     def test_e20_no_clock_stops_an_image(self):
-        for moment in ("1970-01-02 00:00:00", "1999-12-31 00:00:00", "2200-01-01 00:00:00"):
+        for year in (1970, 1999, 2200):
             for extension in (".vhd", ".vhdx"):
                 base, child = "base" + extension, "child" + extension
+                moment = at_moment(datetime.datetime(year, 1, 1))
                 for words in (["create", base, "--size", "8M", "--force"],
                               ["write", base, "--pattern", "7", "--length", "1M"],
                               ["snapshot", base, child, "--force"], ["hash", child],
                               ["check", child, "--chain"], ["merge", child]):
-                    done = subprocess.run(["faketime", moment, self.tool, *words],
-                                          cwd=self.folder, capture_output=True)
-                    self.assertEqual(done.returncode, 0, (moment, words, done.stderr))
+                    self.ok(*words, env=moment)
                 created = self.json_of("info", base)["created"]
-                if extension == ".vhd" and not moment.startswith("2200"):
+                if extension == ".vhd" and year < 2000:
                     self.assertIsNone(created)  # the smallest stamp says nothing

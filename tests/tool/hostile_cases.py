@@ -1,15 +1,26 @@
 """The command lines and surroundings of the catalogue: K-01 to K-16."""
+import datetime
 import json
 import os
 import resource
-import shutil
+import shlex
 import signal
 import socket
 import struct
 import subprocess
+import sys
+import time
+import unicodedata
 import unittest
+from pathlib import Path
 
-from driver import GIB, MIB, SUBTYPES, TIB, ToolCase
+from driver import FAKE_CLOCK, GIB, MIB, SLOW, SUBTYPES, TIB, ToolCase, at_moment
+
+for folder in ("hostile", "interop"):
+    sys.path.append(str(Path(__file__).parent.parent / folder))
+
+import vhdx_chain_cases  # noqa: E402
+import vhdx_image  # noqa: E402
 
 BAD_SIZES = ["0", "-1", "1e99", "18446744073709551616", "64T+1", "0x10", "0.3", "", " ", " 10G",
              "10GG", "nan"]
@@ -54,6 +65,20 @@ class Outputs(ToolCase):
                     self.refused(2, *words)
                     self.assertEqual(self.contents(), before)
 
+    def test_k02_a_bind_mount_is_the_same_file(self):
+        """The same inode below another mount point, in a user namespace of our own."""
+        os.mkdir(self.path("elsewhere"))
+        before = self.contents()
+        script = f"""mount --bind . elsewhere && {shlex.quote(self.tool)} convert disk.vhdx \
+            elsewhere/disk.vhdx --force; echo "exit $?" """
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=self.folder,
+                              capture_output=True)
+        if b"exit" not in done.stdout or b"mount:" in done.stderr or b"unshare:" in done.stderr:
+            self.skipTest(f"no namespaces here: {done.stderr.decode()}")
+        self.assertIn(b"exit 2", done.stdout)
+        self.assertIn(b"is the source itself", done.stderr)
+        self.assertEqual(self.contents(), before)
+
     def test_k03_after_two_dashes_everything_is_a_name(self):
         for name in ("-", "--help", "-f"):
             self.ok("create", "--size", "1M", "--format", "vhdx", "--", name)
@@ -67,8 +92,11 @@ class Outputs(ToolCase):
         listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(listener.close)
         listener.bind(self.path("socket.vhdx"))
+        terminal, other_end = os.openpty()
+        self.addCleanup(os.close, terminal)
+        self.addCleanup(os.close, other_end)
         names = ["folder.vhdx", "pipe.vhdx", "socket.vhdx", "/dev/full", "/dev/null",
-                 "/dev/zero"]
+                 "/dev/zero", os.ttyname(other_end)]
         for name in names:
             with self.subTest(name):
                 for words in (("info", name), ("map", name), ("check", name), ("hash", name),
@@ -84,6 +112,27 @@ class Outputs(ToolCase):
         self.assertFalse(os.path.exists(self.path("new.vhdx")))
         for name in names:
             self.assertTrue(os.path.exists(self.path(name)), name)
+
+    def test_k04_nothing_blocks(self):
+        os.mkfifo(self.path("pipe.vhdx"))
+        for words in (("info", "pipe.vhdx"), ("hash", "pipe.vhdx"), ("write", "pipe.vhdx"),
+                      ("convert", "pipe.vhdx", "new.vhdx"),
+                      ("convert", "disk.vhdx", "pipe.vhdx", "--force"),
+                      ("create", "new.vhdx", "--parent", "pipe.vhdx"),
+                      ("hash", "disk.vhdx", "--parent", "pipe.vhdx")):
+            began = time.monotonic()
+            self.run_tool(*words)
+            self.assertLess(time.monotonic() - began, 1 if not SLOW else 20, words)
+
+    def test_k04_a_block_device_only_when_told(self):
+        devices = [name for name in os.listdir("/sys/class/block")
+                   if os.path.exists(f"/dev/{name}")]
+        if not devices:
+            self.skipTest("no block device here")
+        device = f"/dev/{devices[0]}"
+        self.assertIn("expected a regular file", self.refused(2, "info", device, "--format", "raw"))
+        _, _, err = self.run_tool("info", device, "--format", "raw", "--allow-device")
+        self.assertNotIn(b"expected a regular file", err)
 
     def test_k04_memory_of_a_process_is_no_image(self):
         self.refused(2, "info", "/proc/self/mem")
@@ -165,9 +214,11 @@ class Sizes(ToolCase):
             with self.subTest(options):
                 line = self.refused(3, "create", "x.vhdx", "--size", "1G", *options)
                 self.assertIn("expected", line)
-        self.refused(3, "create", "x.vhd", "--size", "2041G")
-        self.refused(3, "create", "x.vhd", "--size", "1G", "--block-size", "3M")
-        self.refused(3, "create", "x.vhd", "--size", "1G", "--logical-sector", "4096")
+        for words in (("--size", "2041G"), ("--size", str(2040 * GIB + 512)),
+                      ("--size", "1G", "--block-size", "3M"),
+                      ("--size", "1G", "--logical-sector", "4096")):
+            with self.subTest(words):
+                self.assertIn("expected", self.refused(3, "create", "x.vhd", *words))
         self.assertEqual(self.contents(), {})
 
 
@@ -194,26 +245,47 @@ class Text(ToolCase):
             file.seek(0)
             file.write(image)
 
+    def make_hostile_vhdx(self):
+        """A VHDX child with such texts in its creator, its locator and the item names."""
+        base = vhdx_image.dynamic(Path(self.path("base.vhdx")))
+        path = self.HOSTILE + "\x85\x9b2J\u2066\u200f\ufeff\ud800.vhdx"
+        image = vhdx_image.differencing(Path(self.path("child.vhdx")), base)
+        wide = [word.encode("utf-16-le", "surrogatepass") for word in
+                ("parent_linkage", "{%s}" % base.data_write, "relative_path", path,
+                 "absolute_win32_path", "C:\\" + self.HOSTILE)]
+        item = vhdx_chain_cases.locator(list(zip(wide[::2], wide[1::2])))
+        vhdx_chain_cases.store_locator(image, item)
+        creator = (self.HOSTILE + "\ud800 end").encode("utf-16-le", "surrogatepass")
+        with open(image.path, "r+b") as file:
+            file.seek(8)
+            file.write(creator + bytes(2))
+
     def assert_harmless(self, data):
         text = data.decode("utf-8")
         for character in text:
             self.assertTrue(character == "\n" or ord(character) >= 32, repr(text))
-            self.assertNotIn(character, "\u202e\u2066\x7f\x9b")
+            self.assertNotIn(unicodedata.category(character), ("Cf", "Cs"), repr(text))
+            self.assertFalse(0x7F <= ord(character) <= 0x9F, repr(text))
 
     def test_k07_text_from_images_is_escaped(self):
         self.make_hostile_child()
-        for words in (("info", "child.vhd"), ("dump", "child.vhd")):
-            with self.subTest(words):
-                out = self.ok(*words)
-                self.assert_harmless(out)
-                self.assertIn(b"\\x1b[", out)
-                json.loads(self.ok(*words, "--json").decode("utf-8"))
-        _, out, err = self.run_tool("check", "child.vhd", "--chain")
-        self.assert_harmless(out)
-        self.assert_harmless(err)
-        _, out, err = self.run_tool("info", "child.vhd", "--chain")
-        self.assert_harmless(err)
-        self.assertEqual(self.json_of("info", "child.vhd")["parent"] is None, False)
+        self.make_hostile_vhdx()
+        for image in ("child.vhd", "child.vhdx"):
+            for verb in ("info", "dump"):
+                with self.subTest(image=image, verb=verb):
+                    out = self.ok(verb, image)
+                    self.assert_harmless(out)
+                    self.assertIn(b"\\x1b[", out)
+                    json.loads(self.ok(verb, image, "--json").decode("utf-8"))
+            self.assertIsNotNone(self.json_of("info", image)["parent"])
+            for words in (("check", image, "--chain"), ("info", image, "--chain"),
+                          ("hash", image), ("merge", image), ("compare", image, image),
+                          ("convert", image, "new.vhdx"), ("snapshot", image, "new.vhdx")):
+                with self.subTest(words):
+                    for more in ((), ("--json",), ("--progress=json",)):
+                        _, out, err = self.run_tool(*words, *more)
+                        self.assert_harmless(out)
+                        self.assert_harmless(err)
 
     def test_k08_names_are_printed_escaped(self):
         for name in (b"bad-\xff\xfe.vhdx", b"esc-\x1b[31m.vhdx", "rtl-\u202e.vhdx".encode(),
@@ -242,11 +314,13 @@ class Text(ToolCase):
         self.assertIn("GIB".lower(), plain.decode().lower())
         self.ok("create", "kib.vhdx", "--size", "64mib", env=dict(os.environ, LC_ALL="tr_TR.UTF-8"))
 
-    @unittest.skipUnless(shutil.which("faketime"), "needs faketime")
+    @unittest.skipUnless(FAKE_CLOCK, "the clock cannot be faked in this build")
     def test_k14_a_clock_past_2136_saturates_the_time_of_a_vhd(self):
-        subprocess.run(["faketime", "2200-01-01", self.tool, "create", "late.vhd", "--size", "8M"],
-                       cwd=self.folder, check=True)
+        late = at_moment(datetime.datetime(2200, 1, 1))
+        self.ok("create", "late.vhd", "--size", "8M", env=late)
         self.assertTrue(self.json_of("info", "late.vhd")["created"].startswith("2136-02-07"))
+        self.ok("snapshot", "late.vhd", "later.vhd", env=late)
+        self.assertTrue(self.json_of("info", "later.vhd")["created"].startswith("2136-02-07"))
 
 
 class Streams(ToolCase):
@@ -264,6 +338,18 @@ class Streams(ToolCase):
         for words in self.PRINTING:
             with self.subTest(words), open("/dev/full", "wb") as full:
                 self.refused(2, *words, stdout=full)
+
+    def test_k09_also_when_only_the_result_is_printed(self):
+        self.ok("create", "base.vhdx", "--size", "8M")
+        self.ok("snapshot", "base.vhdx", "child.vhdx")
+        for words in (("create", "new.vhdx", "--size", "1M"), ("convert", "disk.vhdx", "n.vhd"),
+                      ("expand", "disk.vhdx", "--size", "16M"),
+                      ("snapshot", "disk.vhdx", "s.vhdx"), ("merge", "child.vhdx"),
+                      ("zero", "n.vhd", "--length", "1M")):
+            with self.subTest(words), open("/dev/full", "wb") as full:
+                self.refused(2, *words, stdout=full)
+        for image in ("new.vhdx", "n.vhd", "disk.vhdx", "base.vhdx"):
+            self.ok("check", image)
 
     def test_k09_a_closed_standard_output_is_a_failure(self):
         for words in self.PRINTING:
@@ -301,6 +387,18 @@ class Formats(ToolCase):
         self.refused(2, "info", "disk.vhdx", "--format", "vhd")
         self.refused(2, "info", "disk.vhd", "--format", "vhdx")
         self.refused(3, "info", "disk.vhd", "--format", "qcow2")
+
+    def test_k16_for_every_verb_that_takes_a_format(self):
+        self.ok("create", "disk.vhdx", "--size", "8M")
+        before = self.contents()
+        for words in (("hash", "disk.vhdx"), ("map", "disk.vhdx"), ("check", "disk.vhdx"),
+                      ("read", "disk.vhdx"), ("dump", "disk.vhdx"),
+                      ("zero", "disk.vhdx", "--length", "1M"),
+                      ("expand", "disk.vhdx", "--size", "16M")):
+            with self.subTest(words):
+                self.assertIn("vhdx", self.refused(2, *words, "--format", "vhd"))
+        self.refused(2, "convert", "disk.vhdx", "new.raw", "--source-format", "vhd")
+        self.assertEqual(self.contents(), before)
 
     def test_content_without_signature_is_raw_only_when_said_so(self):
         self.write_file("disk.bin", bytes(MIB))
@@ -387,6 +485,15 @@ class Limits(ToolCase):
                                  63 * TIB, "--length", 3), b"far")
         self.ok("info", "big.vhdx", "--memory-limit", "16M")
         self.ok("info", "big.vhdx", "--memory-limit", "1")
+        self.ok("check", "big.vhdx", "--memory-limit", "16M")
+
+        def small_address_space():
+            resource.setrlimit(resource.RLIMIT_AS, (96 * MIB, 96 * MIB))
+        if not SLOW:
+            for words in (("info", "big.vhdx"), ("map", "big.vhdx"), ("hash", "big.vhdx"),
+                          ("write", "big.vhdx", "--offset", 5 * TIB, "--length", "1M",
+                           "--pattern", "1")):
+                self.ok(*words, "--memory-limit", "16M", preexec_fn=small_address_space)
 
     @unittest.skipIf(os.environ.get("VDISK_SANITIZED"), "sanitizers need address space")
     def test_a_limited_address_space_and_few_descriptors_are_enough(self):

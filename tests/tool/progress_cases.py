@@ -157,7 +157,33 @@ class Signals(ToolCase):
         self.assertEqual(code, 130)
         self.assertEqual(self.read_file("out.vhdx"), before)
 
+    def test_k10_a_canceled_create_leaves_nothing(self):
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            code, err = self.until_interrupted(number, lambda size: (
+                "create", "out.vhd", "--source", self.big_source(size), "--force"))
+            self.assertEqual(code, 128 + number, err)
+            left = set(os.listdir(self.folder)) - {"big.raw"}
+            self.assertLessEqual(left, {"out.vhd"})
+            if left:  # a whole one of a round that was too fast
+                self.ok("compare", "big.raw", "out.vhd")
+                os.remove(self.path("out.vhd"))
+
+    def test_k10_a_canceled_read_leaves_no_output(self):
+        code, err = self.until_interrupted(signal.SIGINT, lambda size: (
+            "read", self.big_source(size), "--output", "out.bin", "--force"))
+        self.assertEqual(code, 130, err)
+        left = set(os.listdir(self.folder)) - {"big.raw"}
+        self.assertLessEqual(left, {"out.bin"})
+        if left:
+            self.assertEqual(os.path.getsize(self.path("out.bin")),
+                             os.path.getsize(self.path("big.raw")))
+
     def test_k10_a_canceled_merge_keeps_the_child_and_a_rerun_finishes(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.subTest(number):
+                self.cancel_a_merge(number)
+
+    def cancel_a_merge(self, number):
         def words(size):
             for name in ("base.vhdx", "child.vhdx"):
                 if os.path.exists(self.path(name)):
@@ -167,8 +193,8 @@ class Signals(ToolCase):
             self.ok("write", "child.vhdx", "--length", f"{size}M", "--pattern", "0x42")
             self.size = size
             return ("merge", "child.vhdx")
-        code, err = self.until_interrupted(signal.SIGINT, words)
-        self.assertEqual(code, 130, err)
+        code, err = self.until_interrupted(number, words)
+        self.assertEqual(code, 128 + number, err)
         self.assertIn("hint: ", err)
         self.assertIn("again", err)
         length = self.size * MIB
