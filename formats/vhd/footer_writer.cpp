@@ -25,7 +25,23 @@ Status publish_footer(File& file, u64 end_offset, const Footer& footer) {
   return file.flush();
 }
 
+namespace {
+
+/// What an interrupted growth left behind the footer of a fixed disk.
+Status cut_behind(File& file, u64 footer_offset, Layout& layout) {
+  layout.footer_offset = footer_offset;
+  layout.file_size = footer_offset + footer_size;
+  VDISK_TRY(file.resize(layout.file_size));
+  layout.repair = FooterRepair::none;
+  return file.flush();
+}
+
+}  // namespace
+
 Status repair_footers(File& file, Layout& layout) {
+  if (layout.stranded_footer_offset) {
+    return cut_behind(file, *layout.stranded_footer_offset, layout);
+  }
   switch (layout.repair) {
     case FooterRepair::none: return {};
     case FooterRepair::rewrite_head: VDISK_TRY(write_footer(file, 0, layout.footer)); break;

@@ -9,6 +9,7 @@
 #include "formats/vhd/footer_writer.h"
 #include "formats/vhd/image_fixed.h"
 #include "formats/vhd/image_sparse.h"
+#include "formats/vhd/stranded_footer.h"
 #include "formats/vhd/vhd.h"
 
 namespace vdisk::vhd {
@@ -39,6 +40,13 @@ Match probe_vhd(const ProbeWindow& window) {
   const FooterState start = state_at_start(window);
   const bool cookie = end != FooterState::missing || start != FooterState::missing;
   return cookie ? Match::head : Match::none;
+}
+
+/// Growing a fixed disk was interrupted before the footer was at the new end.
+Result<bool> lost_signature(const File& file) {
+  VDISK_ASSIGN(const u64 size, file.size());
+  VDISK_ASSIGN(const auto stranded, find_stranded_footer(file, size));
+  return stranded.has_value();
 }
 
 Result<bool> needs_no_recovery(const File&) {
@@ -82,6 +90,7 @@ const Format format{
     .create = create_image,
     .check = check_image,
     .dump = dump_image,
+    .lost_signature = lost_signature,
 };
 
 }  // namespace vdisk::vhd

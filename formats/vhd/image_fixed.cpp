@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/try.h"
 #include "formats/vhd/footer_writer.h"
 #include "formats/vhd/image_info.h"
@@ -63,31 +64,35 @@ Status FixedImage::flush() {
 Status FixedImage::expand(u64 new_size) {
   if (!writable()) return fail(Errc::write_protected, "the image is open read-only");
   VDISK_TRY(validate_new_size(layout_, new_size));
-  if (new_size == layout_.footer.current_size) return {};
-  VDISK_TRY(move_footer(new_size));
+  const u64 old_size = layout_.footer.current_size;
+  if (new_size == old_size) return {};
+  const u64 old_end = layout_.footer_offset + footer_size;
+  const bool behind = layout_.footer_offset >= new_size + footer_size;
+  if (!behind) VDISK_TRY(move_footer(std::max(new_size + footer_size, old_end)));
+  const u64 stale_end = behind ? new_size : std::min(new_size, old_end);
+  if (stale_end > old_size) VDISK_TRY(file_->zero_at(old_size, stale_end - old_size));
   Footer footer = layout_.footer;
   set_current_size(footer, new_size);
-  VDISK_TRY(publish_footer(*file_, layout_.footer_offset, footer));
+  VDISK_TRY(write_footer(*file_, new_size, footer));
+  VDISK_TRY(file_->flush());
+  VDISK_TRY(file_->resize(new_size + footer_size));
+  VDISK_TRY(file_->flush());
   const std::lock_guard lock(mutex_);
   layout_.footer = footer;
+  layout_.footer_offset = new_size;
+  layout_.file_size = new_size + footer_size;
   layout_.virtual_size = new_size;
   return {};
 }
 
-Status FixedImage::move_footer(u64 new_size) {
-  const u64 old_size = layout_.footer.current_size;
-  const u64 old_offset = layout_.footer_offset;
-  const u64 new_offset = std::max(new_size, old_offset);
-  if (new_offset != old_offset) {
-    VDISK_TRY(extend_with_footer(*file_, layout_, new_offset));
-    VDISK_TRY(file_->flush());
-  }
-  const u64 stale_end = std::min(new_offset, old_offset + footer_size);
-  if (stale_end > old_size) VDISK_TRY(file_->zero_at(old_size, stale_end - old_size));
+/// The same footer, further behind: the disk keeps its size.
+Status FixedImage::move_footer(u64 new_offset) {
+  new_offset = round_up(new_offset, sector_size);
+  VDISK_TRY(extend_with_footer(*file_, layout_, new_offset));
   VDISK_TRY(file_->flush());
   const std::lock_guard lock(mutex_);
   layout_.footer_offset = new_offset;
-  layout_.file_size = std::max(layout_.file_size, new_offset + footer_size);
+  layout_.file_size = new_offset + footer_size;
   return {};
 }
 

@@ -24,8 +24,9 @@ class FixedImage final : public Image {
   Result<u64> discard(u64 offset, u64 length, State to) override;
   Status flush() override;
   void reclaim() override {}
-  /// Crash: the footer moves to the new end with its old content first, so that the disk keeps its
-  /// old size until the space behind it is known to be zero.
+  /// Crash: the footer moves behind the new end with its old content first. The new one is written
+  /// before it, and counts from the instant when the file is cut between the two: no footer is ever
+  /// overwritten, since it has no copy.
   Status expand(u64 new_size) override;
   [[nodiscard]] Guid content_id() const override { return layout_.footer.unique_id; }
   [[nodiscard]] Guid next_content_id() override { return content_id(); }
@@ -35,7 +36,7 @@ class FixedImage final : public Image {
  private:
   [[nodiscard]] bool writable() const { return options_.access == Access::read_write; }
   [[nodiscard]] u64 size() const;
-  Status move_footer(u64 new_size);
+  Status move_footer(u64 new_offset);
 
   std::shared_ptr<File> file_;
   ImageOptions options_;

@@ -47,13 +47,24 @@ Error no_footer(const FooterPair& pair) {
                   fmt::format("footer at {:#x}: no cookie, expected `conectix`", offset));
 }
 
-void report_missing_end(const FooterPair& pair, Verdict& verdict) {
+void report_missing_end(const FooterPair& pair, u64 used, std::string_view repair,
+                        Verdict& verdict) {
   const bool damaged = pair.end.state == FooterState::bad_checksum;
   verdict.add({damaged ? "V3" : "V2", Consequence::repair,
                error_at(pair.end.offset, damaged ? Errc::footer_checksum : Errc::footer_missing,
-                        fmt::format("footer at {:#x}: {}, the copy at 0x0 is used", pair.end.offset,
-                                    damaged ? "wrong checksum" : "no cookie")),
-               "write the copy at 0 behind the end of the file"});
+                        fmt::format("footer at {:#x}: {}, the one at {:#x} is used",
+                                    pair.end.offset, damaged ? "wrong checksum" : "no cookie",
+                                    used)),
+               repair});
+}
+
+/// A guest of either kind of disk could have written the other kind's footer.
+void report_two_claims(u64 stranded, Verdict& verdict) {
+  verdict.add("V2", Consequence::reject,
+              error_at(stranded, Errc::footer_invalid,
+                       fmt::format("no footer at the end, one of a fixed disk at {:#x}, one of "
+                                   "another type at 0x0; expected one of them",
+                                   stranded)));
 }
 
 /// Both copies are sound and differ: an interrupted change of one image, or two images mixed up.
@@ -245,22 +256,26 @@ Result<Survey> survey_through_head(const File& file, const FooterPair& pair, Vhd
 Result<Survey> survey_stranded(const File& file, const FooterCopy& stranded, const FooterPair& pair,
                                const Scope& scope) {
   VDISK_ASSIGN(Survey result, survey_under(file, stranded, pair, scope));
-  report_missing_end(pair, result.verdict);
-  result.verdict.set_repair("V2", "cut the zeros behind the last footer off");
-  result.verdict.set_repair("V3", "cut the zeros behind the last footer off");
+  report_missing_end(pair, stranded.offset, "cut the file behind the last footer", result.verdict);
   result.layout.stranded_footer_offset = stranded.offset;
   result.layout.repair = FooterRepair::append_end;
   return result;
 }
 
 Result<Survey> survey_without_end(const File& file, const FooterPair& pair, const Scope& scope) {
-  if (pair.head.valid() && pair.head.footer.is_sparse()) {
+  const bool head = pair.head.valid() && pair.head.footer.is_sparse();
+  VDISK_ASSIGN(const auto stranded, find_stranded_footer(file, pair.file_size));
+  if (head && stranded) {
+    Survey result;
+    report_two_claims(stranded->offset, result.verdict);
+    return result;
+  }
+  if (head) {
     VDISK_ASSIGN(Survey result, survey_under(file, pair.head, pair, scope));
-    report_missing_end(pair, result.verdict);
+    report_missing_end(pair, 0, "write the copy at 0 behind the end of the file", result.verdict);
     result.layout.repair = FooterRepair::append_end;
     return result;
   }
-  VDISK_ASSIGN(const auto stranded, find_stranded_footer(file, pair.file_size));
   if (stranded) return survey_stranded(file, *stranded, pair, scope);
   Survey result;
   const bool damaged =

@@ -54,19 +54,32 @@ Result<std::optional<u64>> find_last_used_sector(const File& file, u64 end) {
   return std::optional<u64>{};
 }
 
+/// Whether a sector is what a write of `bytes` over zeros may have left.
+bool is_torn(std::span<const std::byte> sector, std::span<const std::byte> bytes) {
+  constexpr u64 unit = 64;
+  for (u64 at = 0; at < sector.size(); at += unit) {
+    const auto piece = sector.subspan(at, unit);
+    if (!is_zero(piece) && !std::ranges::equal(piece, bytes.subspan(at, unit))) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<std::optional<FooterCopy>> find_stranded_footer(const File& file, u64 file_size) {
+  const std::optional<FooterCopy> none;
+  if (file_size < 2 * footer_size) return none;
+  const u64 last = file_size - footer_size;
+  std::array<std::byte, footer_size> end{};
+  VDISK_TRY(file.read_at(last, end));
   VDISK_ASSIGN(const u64 data_end, end_of_data(file, file_size));
-  VDISK_ASSIGN(const auto sector, find_last_used_sector(file, data_end));
-  if (!sector || *sector + footer_size > file_size) return std::optional<FooterCopy>{};
+  VDISK_ASSIGN(const auto sector, find_last_used_sector(file, std::min(data_end, last)));
+  if (!sector || *sector + footer_size > last) return none;
   std::array<std::byte, footer_size> bytes{};
   VDISK_TRY(file.read_at(*sector, bytes));
-  if (classify_footer(bytes) != FooterState::valid) return std::optional<FooterCopy>{};
+  if (classify_footer(bytes) != FooterState::valid || !is_torn(end, bytes)) return none;
   const Footer footer = decode_footer(bytes);
-  if (!footer.is(DiskType::fixed) || footer.current_size != *sector) {
-    return std::optional<FooterCopy>{};
-  }
+  if (!footer.is(DiskType::fixed) || footer.current_size != *sector) return none;
   return std::optional<FooterCopy>(FooterCopy{*sector, footer_size, FooterState::valid, footer});
 }
 

@@ -1,5 +1,5 @@
 /// The old footer of a fixed image whose growth was interrupted: it stands where the disk used to
-/// end, and only zeros follow.
+/// end, and only zeros follow, and perhaps a torn copy of it at the end of the file.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,8 @@
 namespace vdisk::vhd {
 
 /// Looks for a valid fixed footer whose CurrentSize is its own offset, behind which the file reads
-/// as zeros. Bounded: walks the holes of the host file, and reads a few MiB at most. Errors: io.
+/// as zeros; the last 512 bytes may hold parts of the same footer. Bounded: walks the holes of the
+/// host file, and reads a few MiB at most. Errors: io.
 [[nodiscard]] Result<std::optional<FooterCopy>> find_stranded_footer(const File& file,
                                                                      u64 file_size);
 

@@ -24,11 +24,16 @@ Result<const Format*> format_by_name(const Format* probed, const std::string& wa
   return format;
 }
 
-Result<const Format*> format_by_content(const Format* probed, const std::filesystem::path& path) {
+Result<const Format*> format_by_content(const Format* probed, const File& file,
+                                        const std::filesystem::path& path) {
   const Format* named = find_format_by_extension(path.extension().string());
   const bool named_raw = named != nullptr && named->matches_any_content;
   if (probed == nullptr) {
     if (named_raw) return named;
+    if (named != nullptr && named->lost_signature != nullptr) {
+      VDISK_ASSIGN(const bool lost, named->lost_signature(file));
+      if (lost) return named;
+    }
     return fail(Errc::not_image, "no signature of a known image format");
   }
   if (named_raw) {
@@ -114,7 +119,7 @@ Result<const Format*> choose_format(const File& file, const std::filesystem::pat
     }
     return probed;
   }
-  return name ? format_by_name(*probed, *name) : format_by_content(*probed, path);
+  return name ? format_by_name(*probed, *name) : format_by_content(*probed, file, path);
 }
 
 std::shared_ptr<FileSystem> file_system_of(const OpenOptions& options) {

@@ -136,6 +136,9 @@ struct Format {
   /// Adds findings. Never changes the file. An error only when the file cannot be read at all.
   Status (*check)(const File&, CheckReport&);
   Status (*dump)(const File&, const StructureSink&);
+  /// Whether a file with one of the extensions, in whose content no format sees itself, is an image
+  /// that a crash left without its signature. Null: that cannot happen.
+  Result<bool> (*lost_signature)(const File&) = nullptr;
 };
 
 }  // namespace vdisk

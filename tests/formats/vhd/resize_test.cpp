@@ -153,6 +153,44 @@ TEST_CASE("expand: fixed, with and without a gap before the footer") {
   check_expand(gap, Bytes(content.begin(), content.begin() + 32 * kib), mib);
 }
 
+TEST_CASE("expand: a fixed disk whose growth was interrupted keeps its old size") {
+  const Bytes content = pattern(0, 16 * kib, 3);
+  const Bytes sound = make_fixed_vhd(content);
+  const Bytes footer(sound.end() - 512, sound.end());
+  for (const int torn : {0, 1, 2}) {  // nothing, the first and the second 64 bytes of the new one
+    CAPTURE(torn);
+    Bytes bytes = sound;
+    bytes.resize(64 * kib);
+    if (torn == 1) std::copy_n(footer.begin(), 64, bytes.end() - 512);
+    if (torn == 2) std::copy_n(footer.begin() + 64, 64, bytes.end() - 448);
+    CHECK(*vhd::format.lost_signature(*memory_file(bytes)));
+    CHECK(read_all(*open_sound(memory_file(bytes))) == content);
+    const auto file = memory_file(bytes);
+    REQUIRE(open_sound(file, Access::read_write)->close().has_value());
+    CHECK(file->content() == sound);
+  }
+  Bytes foreign = sound;
+  foreign.resize(64 * kib);
+  put_u8(foreign, 64 * kib - 100, 1);  // no part of that footer
+  CHECK_FALSE(open_vhd(memory_file(foreign)).has_value());
+  Bytes followed = sound;
+  followed.resize(64 * kib);
+  put_u8(followed, 32 * kib, 1);
+  CHECK_FALSE(open_vhd(memory_file(followed)).has_value());
+}
+
+TEST_CASE("expand: a guest's copy of a dynamic footer makes an interrupted growth ambiguous") {
+  VhdBuilder forged = tiny(3, 8);
+  Bytes content = forged.build();
+  content.resize(128 * kib);
+  Bytes bytes = make_fixed_vhd(content);
+  CHECK(open_sound(memory_file(bytes))->info().type == ImageType::fixed);
+  bytes.resize(mib);
+  const auto image = open_vhd(memory_file(bytes));
+  REQUIRE_FALSE(image.has_value());
+  CHECK(image.error().code == Errc::footer_invalid);
+}
+
 TEST_CASE("expand: geometry follows, the original size stays") {
   const auto file = memory_file(tiny(3, 8).build());
   REQUIRE(open_sound(file, Access::read_write)->expand(3 * mib).has_value());
