@@ -5,6 +5,7 @@
 #include "image_access.h"
 #include "support/counting_file.h"
 #include "support/fault_file.h"
+#include "support/forwarding_file.h"
 
 using namespace vdisk;
 using namespace vdisk::test;
@@ -309,6 +310,31 @@ TEST_CASE("every write and read may fail once: nothing is lost, the image goes o
       CHECK(clean(*file));
     }
   }
+}
+
+TEST_CASE("growing goes on where the old footer cannot be cleared") {
+  class NoHoles : public ForwardingFile {
+   public:
+    using ForwardingFile::ForwardingFile;
+    Status zero_at(u64 offset, u64 length) override {
+      if (length == 512) return fail(Errc::no_space, "no space for another extent");
+      return inner().zero_at(offset, length);
+    }
+  };
+  const auto file = memory_file(tiny(3, 8).build());
+  const Bytes data = pattern(0, 4096, 5);
+  {
+    const auto image = open_sound(std::make_shared<NoHoles>(file), Access::read_write);
+    REQUIRE(write_image(*image, 4096, data).has_value());
+    REQUIRE(image->flush().has_value());
+    const Bytes bytes = file->content();
+    CHECK(Bytes(bytes.end() - 512, bytes.end()) == Bytes(bytes.begin(), bytes.begin() + 512));
+    REQUIRE(image->expand(64 * kib).has_value());
+    REQUIRE(image->close().has_value());
+  }
+  CHECK(clean(*file));
+  CHECK(*read_image(*open_sound(file), 4096, 4096) == data);
+  CHECK(open_sound(file)->geometry().virtual_size == 64 * kib);
 }
 
 TEST_CASE("many dirty bitmaps are written out before they fill the memory") {
