@@ -79,7 +79,7 @@ Result<std::optional<FooterCopy>> find_stranded_footer(const File& file, u64 fil
   VDISK_TRY(file.read_at(*sector, bytes));
   if (classify_footer(bytes) != FooterState::valid || !is_torn(end, bytes)) return none;
   const Footer footer = decode_footer(bytes);
-  if (!footer.is(DiskType::fixed) || footer.current_size != *sector) return none;
+  if (!footer.is(DiskType::fixed) || footer.current_size > *sector) return none;
   return std::optional<FooterCopy>(FooterCopy{*sector, footer_size, FooterState::valid, footer});
 }
 
