@@ -50,12 +50,12 @@ Error no_footer(const FooterPair& pair) {
 void report_missing_end(const FooterPair& pair, u64 used, std::string_view repair,
                         Verdict& verdict) {
   const bool damaged = pair.end.state == FooterState::bad_checksum;
-  verdict.add({damaged ? "V3" : "V2", Consequence::repair,
-               error_at(pair.end.offset, damaged ? Errc::footer_checksum : Errc::footer_missing,
-                        fmt::format("footer at {:#x}: {}, the one at {:#x} is used",
-                                    pair.end.offset, damaged ? "wrong checksum" : "no cookie",
-                                    used)),
-               repair});
+  verdict.add(
+      {damaged ? "V3" : "V2", Consequence::repair,
+       error_at(pair.end.offset, damaged ? Errc::footer_checksum : Errc::footer_missing,
+                fmt::format("footer at {:#x}: {}, the one at {:#x} is used", pair.end.offset,
+                            damaged ? "wrong checksum" : "no cookie", used)),
+       repair});
 }
 
 /// A guest of either kind of disk could have written the other kind's footer.
