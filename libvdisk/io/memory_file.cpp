@@ -13,7 +13,7 @@ namespace vdisk {
 
 namespace {
 
-constexpr u64 page_size = 64 * kib;
+constexpr u64 page_size = 4 * kib;
 /// The largest file offset of the operating system, so that both kinds of file refuse the same.
 constexpr u64 largest_size = std::numeric_limits<i64>::max();
 /// Told apart from every device number of the host.

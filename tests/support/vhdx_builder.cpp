@@ -1,6 +1,7 @@
 #include "support/vhdx_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 namespace vdisk::test {
@@ -84,13 +85,21 @@ Bytes filled(std::size_t size, u8 value) {
 }
 
 u32 plain_crc32c(std::span<const std::byte> data) {
-  constexpr u32 reflected_polynomial = 0x82F63B78;
+  static constexpr auto table = [] {
+    constexpr u32 reflected_polynomial = 0x82F63B78;
+    std::array<u32, 256> remainders{};
+    for (u32 byte = 0; byte < remainders.size(); ++byte) {
+      u32 crc = byte;
+      for (int bit = 0; bit < 8; ++bit) {
+        crc = (crc & 1) != 0 ? crc >> 1 ^ reflected_polynomial : crc >> 1;
+      }
+      remainders[byte] = crc;
+    }
+    return remainders;
+  }();
   u32 crc = 0xFFFFFFFF;
   for (const std::byte byte : data) {
-    crc ^= std::to_integer<u32>(byte);
-    for (int bit = 0; bit < 8; ++bit) {
-      crc = (crc & 1) != 0 ? crc >> 1 ^ reflected_polynomial : crc >> 1;
-    }
+    crc = crc >> 8 ^ table[(crc ^ std::to_integer<u32>(byte)) & 0xFF];
   }
   return ~crc;
 }

@@ -26,7 +26,7 @@ using Bytes = std::vector<std::byte>;
 [[nodiscard]] Bytes wide(std::string_view ascii);
 /// A page or any other run of one byte.
 [[nodiscard]] Bytes filled(std::size_t size, u8 value);
-/// CRC-32C, computed bit by bit from its definition.
+/// CRC-32C, from a table that is computed bit by bit from its definition.
 [[nodiscard]] u32 plain_crc32c(std::span<const std::byte> data);
 
 /// Overwrites `size` bytes (1..8) with a little-endian number.
