@@ -1,11 +1,9 @@
 #include "fuzz/image_walk.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
 
 #include "base/bytes.h"
+#include "fuzz/promise.h"
 
 namespace vdisk::fuzz {
 
@@ -18,17 +16,6 @@ constexpr u64 probe_tail = 1024;
 constexpr u64 payload_limit = 128 * kib;
 constexpr std::size_t sample_size = 512;
 constexpr u64 largest_growth = 64 * mib;
-
-void require(bool promise, const std::string& text) {
-  if (promise) return;
-  std::fprintf(stderr, "broken promise: %s\n", text.c_str());
-  std::abort();
-}
-
-template <class T>
-void require_success(const Result<T>& result, const char* what) {
-  require(result.has_value(), result ? "" : std::string(what) + ": " + result.error().message);
-}
 
 std::shared_ptr<MemoryFile> copy_of(const SparseInput& input) {
   return input.file->clone();

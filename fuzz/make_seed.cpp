@@ -60,7 +60,7 @@ bool save(const fs::path& path, const vdisk::fuzz::SparseInput& input) {
   return out.good();
 }
 
-vdisk::CreateSpec spec_of(const Plan& plan) {
+vdisk::CreateSpec spec_of(const vdisk::Format& format, const Plan& plan) {
   vdisk::CreateSpec spec;
   spec.type = plan.type;
   spec.virtual_size = plan.size;
@@ -69,7 +69,10 @@ vdisk::CreateSpec spec_of(const Plan& plan) {
   spec.id.emplace().bytes.fill(7);
   if (plan.type == vdisk::ImageType::differencing) {
     vdisk::ParentSpec parent;
+    parent.format = format.name;
     parent.content_id.bytes.fill(9);
+    parent.disk_id.bytes.fill(8);
+    parent.geometry.virtual_size = plan.size;
     parent.file_name = "base";
     parent.relative_path = ".\\base";
     spec.parent = parent;
@@ -96,7 +99,7 @@ vdisk::Status fill(vdisk::Image& image, const Plan& plan) {
 }
 
 int make(const vdisk::Format& format, const Plan& plan, const fs::path& folder) {
-  vdisk::CreateSpec spec = spec_of(plan);
+  vdisk::CreateSpec spec = spec_of(format, plan);
   if (auto status = format.complete(spec); !status) return complain(plan.name, status.error());
   vdisk::fuzz::SparseInput seed{true, all_operations(), std::make_shared<vdisk::MemoryFile>()};
   const auto file = std::make_shared<vdisk::MemoryFile>();

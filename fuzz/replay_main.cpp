@@ -1,49 +1,59 @@
-// main() of a fuzz target without a fuzzer: runs it over the files of folders and files given.
-#include <algorithm>
+// main() of a fuzz target without a fuzzer: runs it over the inputs of corpora (*.txt) and over
+// files of one input each.
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <vector>
+#include <string>
+
+#include "fuzz/corpus_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size);
 
 namespace {
 
-namespace fs = std::filesystem;
+using vdisk::fuzz::CorpusInput;
 
-std::vector<fs::path> inputs(int argc, char** argv) {
-  std::vector<fs::path> found;
-  for (int index = 1; index < argc; ++index) {
-    if (!fs::is_directory(argv[index])) {
-      found.emplace_back(argv[index]);
-      continue;
-    }
-    for (const auto& entry : fs::directory_iterator(argv[index])) {
-      if (entry.is_regular_file()) found.push_back(entry.path());
-    }
-  }
-  std::sort(found.begin(), found.end());
-  return found;
+void replay(const CorpusInput& input) {
+  // Printed first, so that the last line names the input that ended the process.
+  std::printf("%s\n", input.name.c_str());
+  std::fflush(stdout);
+  LLVMFuzzerTestOneInput(input.bytes.data(), input.bytes.size());
 }
 
-std::vector<char> content(const fs::path& path) {
+/// Inputs replayed; none when the file is not what it should be.
+int replay_corpus(const std::string& path) {
+  std::ifstream file(path);
+  int count = 0;
+  for (std::string line; std::getline(file, line);) {
+    const auto input = vdisk::fuzz::parse_corpus_line(line);
+    if (!input) continue;
+    if (input->name.empty()) return 0;
+    replay(*input);
+    ++count;
+  }
+  return count;
+}
+
+int replay_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  if (!file) return 0;
+  replay({path, {std::istreambuf_iterator<char>(file), {}}});
+  return 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto paths = inputs(argc, argv);
-  for (const fs::path& path : paths) {
-    // Printed first, so that the last line names the input that ended the process.
-    std::printf("%s\n", path.filename().c_str());
-    std::fflush(stdout);
-    const std::vector<char> bytes = content(path);
-    const std::vector<unsigned char> input(bytes.begin(), bytes.end());
-    LLVMFuzzerTestOneInput(input.data(), input.size());
+  int total = 0;
+  for (int index = 1; index < argc; ++index) {
+    const std::string path = argv[index];
+    const int count = path.ends_with(".txt") ? replay_corpus(path) : replay_file(path);
+    if (count == 0) {
+      std::fprintf(stderr, "%s: no inputs\n", path.c_str());
+      return 1;
+    }
+    total += count;
   }
-  std::printf("%zu inputs\n", paths.size());
-  return paths.empty() ? 1 : 0;  // an empty corpus is a mistake in a path
+  std::printf("%d inputs\n", total);
+  return total == 0 ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/checksum.h"
 #include "base/try.h"
+#include "fuzz/byte_reader.h"
 
 namespace vdisk::fuzz {
 
@@ -18,31 +19,6 @@ constexpr std::size_t largest_piece = 0xffff;
 /// Runs of zeros shorter than this are cheaper stored than skipped.
 constexpr std::size_t grain = 16;
 constexpr std::size_t window = 64 * kib;
-
-/// Takes numbers and bytes off the front; zeros once the input has ended.
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> rest) : rest_(rest) {}
-
-  [[nodiscard]] bool at_end() const { return rest_.empty(); }
-  std::span<const std::byte> bytes(std::size_t count) {
-    const auto taken = rest_.first(std::min(count, rest_.size()));
-    rest_ = rest_.subspan(taken.size());
-    return taken;
-  }
-  u64 number(std::size_t size) {
-    u64 value = 0;
-    std::size_t shift = 0;
-    for (const std::byte byte : bytes(size)) {
-      value |= std::to_integer<u64>(byte) << shift;
-      shift += 8;
-    }
-    return value;
-  }
-
- private:
-  std::span<const std::byte> rest_;
-};
 
 void append_number(std::vector<std::byte>& out, u64 value, std::size_t size) {
   for (std::size_t index = 0; index < size; ++index) {
@@ -91,7 +67,7 @@ void append_window(std::vector<std::byte>& out, u64 offset, std::span<const std:
 }  // namespace
 
 SparseInput decode(std::span<const std::byte> input) {
-  Reader reader(input);
+  ByteReader reader(input);
   SparseInput decoded;
   decoded.repair_checksums = (reader.number(flags_size) & 1) != 0;
   const u64 size = reader.number(size_size);
