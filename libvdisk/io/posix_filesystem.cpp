@@ -47,13 +47,21 @@ Status sync_directory(const fs::path& directory) {
   return fail_os(errno, directory.string(), "flush directory");
 }
 
+/// So often a lookup that others disturb is begun anew: they may go on for ever on purpose.
+constexpr int most_disturbed_lookups = 256;
+
 /// openat2 that never leaves the root; -1 with errno.
 int open_inside(int root, const char* relative, int flags) {
   open_how how{};
   how.flags = static_cast<__u64>(flags);
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   const auto call = [&] { return ::syscall(SYS_openat2, root, relative, &how, sizeof how); };
-  return static_cast<int>(retried(call));
+  auto number = retried(call);
+  // A name changed during the lookup, and the kernel cannot say where it led.
+  for (int count = 0; number < 0 && errno == EAGAIN && count < most_disturbed_lookups; ++count) {
+    number = retried(call);
+  }
+  return static_cast<int>(number);
 }
 
 /// The same for kernels without openat2: component by component, following no link at all.
@@ -99,9 +107,21 @@ Status rename_without_clobber(const fs::path& from, const fs::path& to) {
   if (retried(call) == 0) return {};
   if (errno != EINVAL && errno != ENOSYS) return fail_os(errno, to.string(), "create");
   // This file system has no such rename: a hard link does not clobber either.
-  if (::link(from.c_str(), to.c_str()) != 0) return fail_os(errno, to.string(), "create");
-  (void)::unlink(from.c_str());
+  if (retried([&] { return ::link(from.c_str(), to.c_str()); }) != 0) {
+    return fail_os(errno, to.string(), "create");
+  }
+  (void)retried([&] { return ::unlink(from.c_str()); });
   return {};
+}
+
+std::vector<fs::path> regular_files(const fs::path& directory, std::error_code& error) {
+  std::vector<fs::path> names;
+  fs::directory_iterator entry(directory, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->is_regular_file(ignored)) names.push_back(entry->path().filename());
+  }
+  return names;
 }
 
 Status rename_over(const fs::path& from, const fs::path& to) {
@@ -153,7 +173,9 @@ Status PosixFileSystem::publish(File& file, const fs::path& target, bool replace
 }
 
 Status PosixFileSystem::remove(const fs::path& path) {
-  if (::unlink(path.c_str()) != 0) return fail_os(errno, path.string(), "remove");
+  if (retried([&] { return ::unlink(path.c_str()); }) != 0) {
+    return fail_os(errno, path.string(), "remove");
+  }
   return sync_directory(directory_of(path));
 }
 
@@ -167,13 +189,9 @@ Result<FileId> PosixFileSystem::identity(const fs::path& path) const {
 }
 
 Result<std::vector<fs::path>> PosixFileSystem::list(const fs::path& directory) const {
-  std::vector<fs::path> names;
   std::error_code error;
-  fs::directory_iterator entry(directory, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->is_regular_file(ignored)) names.push_back(entry->path().filename());
-  }
+  auto names = regular_files(directory, error);
+  while (error == std::errc::interrupted) names = regular_files(directory, error);
   if (error) return fail_os(error.value(), directory.string(), "list directory");
   std::sort(names.begin(), names.end());
   return names;

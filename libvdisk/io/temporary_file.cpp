@@ -46,7 +46,7 @@ TemporaryFile::TemporaryFile(Descriptor descriptor, fs::path path)
     : PosixFile(std::move(descriptor), path.string()), path_(std::move(path)) {}
 
 TemporaryFile::~TemporaryFile() {
-  if (!path_.empty()) (void)::unlink(path_.c_str());
+  if (!path_.empty()) (void)retried([&] { return ::unlink(path_.c_str()); });
 }
 
 void TemporaryFile::published_as(const fs::path& target) {
