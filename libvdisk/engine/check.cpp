@@ -1,6 +1,7 @@
 /// check: what is wrong with an image, or with each image of a chain.
 #include <fmt/format.h>
 
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/chain.h"
 #include "vdisk/operations.h"
@@ -38,7 +39,7 @@ Finding chain_finding(const Error& error) {
 
 }  // namespace
 
-Result<std::vector<LayerReport>> check(const CheckOptions& options, Progress& progress) {
+Result<std::vector<LayerReport>> check(const CheckOptions& options, Progress& progress) try {
   progress.phase("check");
   progress.expect(1);
   std::vector<LayerReport> reports;
@@ -60,10 +61,12 @@ Result<std::vector<LayerReport>> check(const CheckOptions& options, Progress& pr
   }
   VDISK_TRY(progress.advance(1));
   return reports;
+} catch (...) {
+  return error_of_exception();
 }
 
 Status dump(const std::filesystem::path& path, const OpenOptions& options,
-            const StructureSink& sink) {
+            const StructureSink& sink) try {
   OpenOptions open = options;
   open.access = Access::read_only;
   open.read_log = ReadLog::automatic;
@@ -73,6 +76,8 @@ Status dump(const std::filesystem::path& path, const OpenOptions& options,
   auto dumped = (*format)->dump(*file, sink);
   if (!dumped) return std::unexpected(at_path(path, std::move(dumped).error()));
   return {};
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "vdisk/operations.h"
 
@@ -46,7 +47,7 @@ Result<ChildSearch> search_for_children(const Layer& layer, const OpenOptions& o
 }
 
 Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::path& path,
-                                                       const OpenOptions& options) {
+                                                       const OpenOptions& options) try {
   OpenOptions open = options;
   open.access = Access::read_only;
   open.parents = ParentPolicy::none;
@@ -54,6 +55,8 @@ Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::pa
   VDISK_ASSIGN(const auto chain, open_chain(path, open));
   VDISK_ASSIGN(const auto search, search_for_children(chain.layers.front(), options));
   return find_children(*file_system_of(options), search);
+} catch (...) {
+  return error_of_exception();
 }
 
 Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system,

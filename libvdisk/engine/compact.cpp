@@ -4,6 +4,7 @@
 /// memory only (to estimate), and such a copy that is written out and takes the old one's name.
 #include <fmt/format.h>
 
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/pack.h"
 #include "io/overlay_file.h"
@@ -198,10 +199,12 @@ std::string_view name(NoGain reason) noexcept {
   return "parent_unknown";
 }
 
-Result<Compacted> compact(const CompactOptions& options, Progress& progress) {
+Result<Compacted> compact(const CompactOptions& options, Progress& progress) try {
   VDISK_TRY(check_options(options));
   if (options.estimate || options.copy) return compact_rehearsed(options, progress);
   return compact_in_place(options, progress);
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

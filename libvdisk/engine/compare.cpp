@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/content.h"
 #include "vdisk/operations.h"
@@ -102,7 +103,7 @@ class Compare {
 
 }  // namespace
 
-Result<Comparison> compare(const CompareOptions& options, Progress& progress) {
+Result<Comparison> compare(const CompareOptions& options, Progress& progress) try {
   OpenOptions open = options.open;
   open.access = Access::read_only;
   VDISK_ASSIGN(const auto a, Disk::open(options.a, open));
@@ -113,6 +114,8 @@ Result<Comparison> compare(const CompareOptions& options, Progress& progress) {
     if (!result.first_difference) result.first_difference = std::min(a.size(), b.size());
   }
   return result;
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

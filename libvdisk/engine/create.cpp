@@ -1,6 +1,7 @@
 /// create and convert: new images, empty, filled or on top of a parent.
 #include <fmt/format.h>
 
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/chain.h"
 #include "engine/copy.h"
@@ -72,7 +73,7 @@ Result<CreatedDisk> create_copy(const std::filesystem::path& source_path, const 
 
 }  // namespace
 
-Result<CreatedDisk> create(const CreateOptions& options, Progress& progress) {
+Result<CreatedDisk> create(const CreateOptions& options, Progress& progress) try {
   if (options.parent && options.source) {
     return fail(Errc::invalid_argument, "a source and a parent are given, expected one of them");
   }
@@ -84,10 +85,14 @@ Result<CreatedDisk> create(const CreateOptions& options, Progress& progress) {
   VDISK_ASSIGN(const auto plan, plan_target(options.target, {options.size, std::nullopt}));
   VDISK_TRY(check_target(*file_system, plan, nullptr));
   return build_image(std::move(file_system), plan, {}, progress);
+} catch (...) {
+  return error_of_exception();
 }
 
-Result<CreatedDisk> convert(const ConvertOptions& options, Progress& progress) {
+Result<CreatedDisk> convert(const ConvertOptions& options, Progress& progress) try {
   return create_copy(options.source, options.target, std::nullopt, options.open, progress);
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

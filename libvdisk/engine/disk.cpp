@@ -26,9 +26,11 @@ Disk DiskAccess::make(Chain chain, Access access, std::shared_ptr<FileSystem> fi
   return Disk(std::make_unique<Disk::Core>(std::move(chain), access, std::move(file_system)));
 }
 
-Result<Disk> Disk::open(const std::filesystem::path& path, const OpenOptions& options) {
+Result<Disk> Disk::open(const std::filesystem::path& path, const OpenOptions& options) try {
   VDISK_ASSIGN(auto chain, open_chain(path, options));
   return DiskAccess::make(std::move(chain), options.access, file_system_of(options));
+} catch (...) {
+  return error_of_exception();
 }
 
 u64 Disk::size() const {
@@ -45,58 +47,67 @@ bool Disk::complete() const {
 }
 
 Result<LayerInfo> Disk::layer(std::size_t index) const {
-  VDISK_TRY(check_index(core_->layers, index));
-  const Layer& layer = core_->layers[index];
-  LayerInfo info{.path = layer.path, .image = layer.image->info(), .dirty = layer.dirty};
-  info.image.warnings.insert(info.image.warnings.end(), layer.warnings.begin(),
-                             layer.warnings.end());
-  VDISK_ASSIGN(info.file_size, layer.file->size());
-  VDISK_ASSIGN(info.allocated_size, layer.file->allocated_size());
-  return info;
+  return core_->ask([&]() -> Result<LayerInfo> {
+    VDISK_TRY(check_index(core_->layers, index));
+    const Layer& layer = core_->layers[index];
+    LayerInfo info{.path = layer.path, .image = layer.image->info(), .dirty = layer.dirty};
+    info.image.warnings.insert(info.image.warnings.end(), layer.warnings.begin(),
+                               layer.warnings.end());
+    VDISK_ASSIGN(info.file_size, layer.file->size());
+    VDISK_ASSIGN(info.allocated_size, layer.file->allocated_size());
+    return info;
+  });
 }
 
 Result<BlockCounts> Disk::count_blocks(std::size_t index) const {
-  VDISK_TRY(check_index(core_->layers, index));
-  return core_->layers[index].image->count_blocks();
+  return core_->ask([&]() -> Result<BlockCounts> {
+    VDISK_TRY(check_index(core_->layers, index));
+    return core_->layers[index].image->count_blocks();
+  });
 }
 
 Status Disk::read(u64 offset, std::span<std::byte> out) const {
-  return core_->read(offset, out);
+  return core_->ask([&] { return core_->read(offset, out); });
 }
 Status Disk::write(u64 offset, std::span<const std::byte> data) {
-  return core_->write(offset, data);
+  return core_->change([&] { return core_->write(offset, data); });
 }
 Status Disk::zero(u64 offset, u64 length) {
-  return core_->zero(offset, length);
+  return core_->change([&] { return core_->zero(offset, length); });
 }
 Status Disk::discard(u64 offset, u64 length) {
-  return core_->discard(offset, length);
+  return core_->change([&] { return core_->discard(offset, length); });
 }
 Status Disk::flush() {
-  return core_->flush();
+  return core_->change([&] { return core_->flush(); });
 }
 Status Disk::close() {
   if (!core_) return {};
-  auto closed = core_->close();
+  auto closed = core_->change([&] { return core_->close(); });
+  if (!closed && closed.error().code == Errc::busy) return closed;
   core_.reset();  // with its files and their locks
   return closed;
 }
 
 Result<MappedExtent> Disk::extent_at(u64 offset, u64 limit) const {
-  if (offset >= size() || limit == 0) {
-    return fail(Errc::end_of_file,
-                fmt::format("{}: guest offset {:#x}: no range there, expected one below {:#x}",
-                            core_->layers.front().path.string(), offset, size()));
-  }
-  return core_->resolve(offset, std::min(limit, size() - offset), core_->layers.size());
+  return core_->ask([&]() -> Result<MappedExtent> {
+    if (offset >= size() || limit == 0) {
+      return fail(Errc::end_of_file,
+                  fmt::format("{}: guest offset {:#x}: no range there, expected one below {:#x}",
+                              core_->layers.front().path.string(), offset, size()));
+    }
+    return core_->resolve(offset, std::min(limit, size() - offset), core_->layers.size());
+  });
 }
 
 Result<Extent> Disk::layer_extent_at(std::size_t index, u64 offset, u64 limit) const {
-  VDISK_TRY(check_index(core_->layers, index));
-  if (offset >= core_->sizes[index] || limit == 0) {
-    return fail(Errc::end_of_file, fmt::format("guest offset {:#x}: no range there", offset));
-  }
-  return core_->layers[index].image->extent_at(offset, limit);
+  return core_->ask([&]() -> Result<Extent> {
+    VDISK_TRY(check_index(core_->layers, index));
+    if (offset >= core_->sizes[index] || limit == 0) {
+      return fail(Errc::end_of_file, fmt::format("guest offset {:#x}: no range there", offset));
+    }
+    return core_->layers[index].image->extent_at(offset, limit);
+  });
 }
 
 File& Disk::layer_file(std::size_t index) const {
@@ -104,15 +115,17 @@ File& Disk::layer_file(std::size_t index) const {
 }
 
 Result<Extent> Disk::reserve(u64 offset, u64 limit) {
-  if (core_->access == Access::read_only) {
-    return fail(Errc::write_protected,
-                fmt::format("{}: opened read-only", core_->layers.front().path.string()));
-  }
-  return core_->named(core_->leaf().reserve(offset, limit));
+  return core_->change([&]() -> Result<Extent> {
+    if (core_->access == Access::read_only) {
+      return fail(Errc::write_protected,
+                  fmt::format("{}: opened read-only", core_->layers.front().path.string()));
+    }
+    return core_->named(core_->leaf().reserve(offset, limit));
+  });
 }
 
 Status Disk::commit(const Extent& written) {
-  return core_->named(core_->leaf().commit(written));
+  return core_->change([&] { return core_->named(core_->leaf().commit(written)); });
 }
 
 }  // namespace vdisk

@@ -153,9 +153,22 @@ Status Disk::Core::close() {
 }
 
 Status Disk::Core::expand(u64 new_size) {
-  VDISK_TRY(named(leaf().expand(new_size)));
-  sizes.front() = leaf().geometry().virtual_size;
-  return {};
+  return change([&]() -> Status {
+    VDISK_TRY(named(leaf().expand(new_size)));
+    sizes.front() = leaf().geometry().virtual_size;
+    return {};
+  });
+}
+
+std::unexpected<Error> Disk::Core::refuse_nested() const {
+  return fail(Errc::busy, fmt::format("{}: called by a file that serves another call of this disk",
+                                      layers.front().path.string()));
+}
+
+std::unexpected<Error> Disk::Core::refuse_change() const {
+  return fail(Errc::poisoned,
+              fmt::format("{}: an earlier change was broken off: nothing more is written",
+                          layers.front().path.string()));
 }
 
 Status Disk::Core::check_range(u64 offset, u64 length) const {

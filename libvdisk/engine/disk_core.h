@@ -6,7 +6,9 @@
 #include <span>
 #include <vector>
 
+#include "base/exception_error.h"
 #include "engine/chain.h"
+#include "engine/disk_call.h"
 #include "engine/flush_group.h"
 #include "engine/in_flight.h"
 #include "vdisk/disk.h"
@@ -28,6 +30,28 @@ struct Disk::Core {
   Status close();
   Status expand(u64 new_size);
 
+  /// Calls of the outside. Exceptions of memory or of the caller's File end here. One that broke
+  /// off a change leaves a disk whose tables in memory nobody can trust: no change follows it, and
+  /// what is in the file is what a process that died there would have left.
+  template <class Question>
+  auto ask(const Question& question) const -> decltype(question()) try {
+    const DiskCall call(this);
+    if (call.nested()) return refuse_nested();
+    return question();
+  } catch (...) {
+    return error_of_exception();
+  }
+  template <class Change>
+  auto change(const Change& change) -> decltype(change()) try {
+    const DiskCall call(this);
+    if (call.nested()) return refuse_nested();
+    if (broken_off_) return refuse_change();
+    return change();
+  } catch (...) {
+    broken_off_ = true;
+    return error_of_exception();
+  }
+
   [[nodiscard]] u64 size() const { return sizes.front(); }
   [[nodiscard]] Image& leaf() const { return *layers.front().image; }
   /// Adds the leaf's path to an error of its image.
@@ -47,6 +71,8 @@ struct Disk::Core {
   std::atomic<bool> space_was_freed = false;
 
  private:
+  [[nodiscard]] std::unexpected<Error> refuse_nested() const;
+  [[nodiscard]] std::unexpected<Error> refuse_change() const;
   Status check_range(u64 offset, u64 length) const;
   Status check_writable(u64 offset, u64 length) const;
   Status read_extent(const MappedExtent& extent, std::span<std::byte> out) const;
@@ -54,6 +80,8 @@ struct Disk::Core {
   Result<u64> zero_stored(u64 offset, u64 length);
   [[nodiscard]] u64 until_block_end(u64 offset) const;
   Status flush_leaf();
+
+  std::atomic<bool> broken_off_ = false;
 };
 
 /// What the operations of the engine may do with a Disk.

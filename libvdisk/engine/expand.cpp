@@ -1,6 +1,7 @@
 /// expand: growing a disk in place.
 #include <fmt/format.h>
 
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/children.h"
 #include "vdisk/operations.h"
@@ -46,7 +47,7 @@ Status check_children(const Disk& disk, const ExpandOptions& options) {
 
 }  // namespace
 
-Result<Resized> expand(const ExpandOptions& options, Progress& progress) {
+Result<Resized> expand(const ExpandOptions& options, Progress& progress) try {
   OpenOptions open = options.open;
   open.access = Access::read_write;
   VDISK_ASSIGN(auto disk, Disk::open(options.path, open));
@@ -62,6 +63,8 @@ Result<Resized> expand(const ExpandOptions& options, Progress& progress) {
   VDISK_TRY(disk.close());
   VDISK_TRY(progress.advance(resized.new_size - resized.old_size));
   return resized;
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

@@ -6,6 +6,7 @@
 
 #include <nettle/sha2.h>
 
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/content.h"
 #include "engine/digest_tree.h"
@@ -106,7 +107,7 @@ Result<Digest> digest_of(const Disk& disk, std::string algorithm, Progress& prog
 
 }  // namespace
 
-Result<Digest> hash(const HashOptions& options, Progress& progress) {
+Result<Digest> hash(const HashOptions& options, Progress& progress) try {
   OpenOptions open = options.open;
   open.access = Access::read_only;
   VDISK_ASSIGN(const auto disk, Disk::open(options.path, open));
@@ -114,6 +115,8 @@ Result<Digest> hash(const HashOptions& options, Progress& progress) {
     return digest_of<Sha256Sink>(disk, "sha256", progress);
   }
   return digest_of<TreeSink>(disk, "xxh3-128-tree", progress);
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

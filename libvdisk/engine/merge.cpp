@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/checksum.h"
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/children.h"
 #include "engine/content.h"
@@ -304,12 +305,14 @@ class Merge {
 
 }  // namespace
 
-Result<Merged> merge(const MergeOptions& options, Progress& progress) {
+Result<Merged> merge(const MergeOptions& options, Progress& progress) try {
   VDISK_ASSIGN(const auto plan, plan_merge(options));
   if (!options.force_siblings) {
     VDISK_TRY(refuse_siblings(plan, options, *file_system_of(options.open)));
   }
   return Merge(plan, options, progress).run();
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "vdisk/disk.h"
 
@@ -45,7 +46,7 @@ Status check_end(const Disk& disk, u64 offset, u64 length) {
 
 }  // namespace
 
-Status write_unaligned(Disk& disk, u64 offset, std::span<const std::byte> data) {
+Status write_unaligned(Disk& disk, u64 offset, std::span<const std::byte> data) try {
   VDISK_TRY(check_end(disk, offset, data.size()));
   const Cut cut = cut_at_sectors(offset, data.size(), disk.geometry().logical_sector_size);
   const auto copy = [&data](std::span<std::byte> into) {
@@ -57,9 +58,11 @@ Status write_unaligned(Disk& disk, u64 offset, std::span<const std::byte> data) 
   if (cut.body > 0) VDISK_TRY(disk.write(offset, data.first(cut.body)));
   data = data.subspan(cut.body);
   return rewrite_sector(disk, offset + cut.body, cut.tail, copy);
+} catch (...) {
+  return error_of_exception();
 }
 
-Status zero_unaligned(Disk& disk, u64 offset, u64 length) {
+Status zero_unaligned(Disk& disk, u64 offset, u64 length) try {
   VDISK_TRY(check_end(disk, offset, length));
   const Cut cut = cut_at_sectors(offset, length, disk.geometry().logical_sector_size);
   const auto clear = [](std::span<std::byte> bytes) { std::ranges::fill(bytes, std::byte{}); };
@@ -67,6 +70,8 @@ Status zero_unaligned(Disk& disk, u64 offset, u64 length) {
   offset += cut.head;
   if (cut.body > 0) VDISK_TRY(disk.zero(offset, cut.body));
   return rewrite_sector(disk, offset + cut.body, cut.tail, clear);
+} catch (...) {
+  return error_of_exception();
 }
 
 }  // namespace vdisk

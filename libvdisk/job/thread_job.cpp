@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/exception_error.h"
 #include "base/try.h"
 #include "job/signal_mask.h"
 
@@ -45,14 +46,8 @@ Status fail_with_text(Errc code, Text text) noexcept {
 Status run_body(const std::function<Status(Progress&)>& body, Progress& progress) noexcept {
   try {
     return body(progress);
-  } catch (const std::bad_alloc&) {
-    return fail_with_text(Errc::no_memory, [] { return "out of memory"; });
-  } catch (const std::exception& exception) {
-    return fail_with_text(Errc::internal, [&exception] {
-      return fmt::format("unexpected exception: {}", exception.what());
-    });
   } catch (...) {
-    return fail_with_text(Errc::internal, [] { return "unexpected exception"; });
+    return error_of_exception();
   }
 }
 

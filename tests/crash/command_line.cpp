@@ -34,12 +34,14 @@ void CommandLine::parse(std::span<char*> words) {
       random_count = number(value);
     } else if (name == "--samples") {
       samples = value;
+    } else if (name == "--allocations") {
+      allocations = true;
     } else if (name == "--only") {
       only = value;
     } else {
       fmt::print(stderr,
                  "{}: expected --seed=, --states=, --require=, --threads=, --random=, "
-                 "--samples= or --only=\n",
+                 "--samples=, --allocations or --only=\n",
                  word);
       std::exit(2);
     }

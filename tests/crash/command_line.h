@@ -16,6 +16,7 @@ struct CommandLine {
   std::size_t threads = 2;        ///< --threads=
   std::size_t random_count = 20;  ///< --random= sessions for each kind of image
   std::filesystem::path samples;  ///< --samples= folder for recovered images
+  bool allocations = false;       ///< --allocations: memory fails, not storage
   std::string only;               ///< --only= part of id and title
 
   /// Ends the program with a message on a word that means nothing.

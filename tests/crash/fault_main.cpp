@@ -53,7 +53,9 @@ int main(int count, char** words) {
   std::vector<Row> rows;
   for (const Scenario& scenario : scenarios) rows.push_back({&scenario});
   arguments.for_each_in_parallel(rows.size(), [&](std::size_t index) {
-    rows[index].result = inject_faults(*rows[index].scenario, {.seed = arguments.seed});
+    FaultOptions options{.seed = arguments.seed, .allocations = arguments.allocations};
+    if (arguments.states != 0) options.most_indices = arguments.states;
+    rows[index].result = inject_faults(*rows[index].scenario, options);
   });
   return print(rows, arguments);
 }

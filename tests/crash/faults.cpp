@@ -1,11 +1,13 @@
 #include "crash/faults.h"
 
 #include <limits>
+#include <new>
 #include <random>
 
 #include <fmt/format.h>
 
 #include "crash/judge.h"
+#include "support/allocation_fault.h"
 
 namespace vdisk::test {
 
@@ -24,6 +26,7 @@ class FaultRun {
     scenario.prepare(stage_);
     finally_.untouched = stage_.expectation.untouched;  // ids differ from run to run
     stage_.files().set_hook(&hook_);
+    hook_.begin();
   }
   ~FaultRun() { stage_.files().set_hook(nullptr); }
   FaultRun(const FaultRun&) = delete;
@@ -41,8 +44,16 @@ class FaultRun {
 
  private:
   std::string run_job() {
-    const auto done = scenario_.job(stage_);
+    const auto done = job();
     return done ? std::string() : judge_error(done.error());
+  }
+
+  /// The job's own preparations may be what found no memory.
+  Status job() try {
+    const CountedAllocations counted;
+    return scenario_.job(stage_);
+  } catch (const std::bad_alloc&) {
+    return fail(Errc::no_memory, {});
   }
 
   std::string run_session(Aftermath aftermath) {
@@ -62,7 +73,7 @@ class FaultRun {
 
   std::string judge_error(const Error& error) const {
     if (hook_.failures() == 0) return "failed without a fault: " + error.message;
-    const bool poisoned = hook_.failed_flush() && error.code == Errc::poisoned;
+    const bool poisoned = (hook_.failed_flush() || is_allocation()) && error.code == Errc::poisoned;
     if (error.code == fault_.code || poisoned) return {};
     return fmt::format("failed with {}, expected {}: {}", name(error.code), name(fault_.code),
                        error.message);
@@ -81,6 +92,7 @@ class FaultRun {
     if (hook_.failed_flush()) {
       if (auto wrong = judge_poisoned(guest); !wrong.empty()) return wrong;
     }
+    if (is_allocation()) guest.drop();  // a change that was broken off is the disk's last
     if (guest.disk() == nullptr) {
       if (auto wrong = open_anew(); !wrong.empty()) return wrong;
     }
@@ -114,6 +126,7 @@ class FaultRun {
     return wrong.empty() ? adopt_content(stage_, scenario_.disk, model()) : wrong;
   }
 
+  [[nodiscard]] bool is_allocation() const { return !fault_.kind; }
   GuestModel& model() { return stage_.expectation.views.at(scenario_.disk).model; }
 
   const Scenario& scenario_;
@@ -131,6 +144,14 @@ class FaultSeries {
 
   FaultResult run() {
     finally_ = expectation_when_undisturbed();
+    if (options_.allocations) {
+      for (const u64 index : indices(count({}))) {
+        for (const bool for_ever : {false, true}) {
+          try_aftermaths({{}, index, for_ever, Errc::no_memory});
+        }
+      }
+      return std::move(result_);
+    }
     for (const Kind kind :
          {Kind::read, Kind::write, Kind::zero, Kind::punch, Kind::resize, Kind::flush, Kind::create,
           Kind::rename, Kind::remove, Kind::sync_names}) {
@@ -149,7 +170,7 @@ class FaultSeries {
     return stage.expectation;
   }
 
-  [[nodiscard]] u64 count(Kind kind) const {
+  [[nodiscard]] u64 count(std::optional<Kind> kind) const {
     const Expectation nothing;
     FaultRun run(scenario_, {.kind = kind, .index = never}, nothing);
     (void)run.run(Aftermath::go_on);
@@ -201,9 +222,32 @@ class FaultSeries {
 }  // namespace
 
 std::string describe(const Fault& fault) {
-  return fmt::format("{} {} fails {} with {}{}", name(fault.kind), fault.index,
-                     fault.for_ever ? "for ever" : "once", name(fault.code),
+  return fmt::format("{} {} fails {} with {}{}", fault.kind ? name(*fault.kind) : "allocation",
+                     fault.index, fault.for_ever ? "for ever" : "once", name(fault.code),
                      fault.partly ? ", partly done" : "");
+}
+
+FaultHook::FaultHook(const Fault& fault) : fault_(fault) {}
+
+FaultHook::~FaultHook() {
+  if (!fault_.kind) heal_allocations();
+}
+
+void FaultHook::begin() {
+  if (!fault_.kind) plan_allocation_fault({fault_.index, fault_.for_ever});
+}
+
+void FaultHook::heal() {
+  healed_ = true;
+  if (!fault_.kind) heal_allocations();
+}
+
+u64 FaultHook::failures() const {
+  return fault_.kind ? failures_ : failed_allocations();
+}
+
+u64 FaultHook::count() const {
+  return fault_.kind ? count_ : counted_allocations();
 }
 
 Status FaultHook::before(StorageOperation& operation) {

@@ -6,12 +6,20 @@
 
 #include "base/try.h"
 #include "engine/disk_core.h"
+#include "support/allocation_fault.h"
 
 namespace vdisk::test {
 
 namespace {
 
 const std::string folder = "/disks/";
+
+/// A call of the library, whose allocations may be made to fail.
+template <class Call>
+auto called(const Call& call) {
+  const CountedAllocations counted;
+  return call();
+}
 
 template <class T>
 T must_have(Result<T> result) {
@@ -65,6 +73,7 @@ Recording Stage::take_recording() {
 }
 
 void Stage::note(Note note) {
+  const UncountedAllocations uncounted;
   if (!recorder_) {
     note(expectation);
     return;
@@ -122,7 +131,7 @@ Status Guest::perform(const Step& step) {
     case Step::Kind::discard: return discard(step);
     case Step::Kind::grow: return grow(step.offset);
     case Step::Kind::flush: {
-      VDISK_TRY(disk_->flush());
+      VDISK_TRY(called([&] { return disk_->flush(); }));
       note_settled();
       return {};
     }
@@ -134,14 +143,16 @@ Status Guest::perform(const Step& step) {
 }
 
 Status Guest::open() {
-  VDISK_ASSIGN(auto disk, Disk::open(path_, stage_.options(Access::read_write)));
+  const auto options = stage_.options(Access::read_write);
+  const std::filesystem::path path = path_;
+  VDISK_ASSIGN(auto disk, called([&] { return Disk::open(path, options); }));
   disk_.emplace(std::move(disk));
   return {};
 }
 
 Status Guest::close() {
   if (!disk_) return {};
-  auto closed = disk_->close();
+  auto closed = called([&] { return disk_->close(); });
   disk_.reset();
   if (closed) note_settled();
   return closed;
@@ -149,24 +160,25 @@ Status Guest::close() {
 
 Status Guest::write(const Step& step) {
   note_issue(step.offset, step.length, ++value_);
-  return disk_->write(step.offset, sectors_of(step.offset, step.length, value_));
+  const auto data = sectors_of(step.offset, step.length, value_);
+  return called([&] { return disk_->write(step.offset, data); });
 }
 
 Status Guest::zero(const Step& step) {
   note_issue(step.offset, step.length, 0);
-  return disk_->zero(step.offset, step.length);
+  return called([&] { return disk_->zero(step.offset, step.length); });
 }
 
 /// A discarded sector may keep what it holds: what it reads as is what must stay from now on.
 Status Guest::discard(const Step& step) {
   note_issue(step.offset, step.length, 0);
-  VDISK_TRY(disk_->discard(step.offset, step.length));
+  VDISK_TRY(called([&] { return disk_->discard(step.offset, step.length); }));
   return note_what_is_there(step);
 }
 
 Status Guest::note_what_is_there(const Step& step) {
   std::vector<std::byte> bytes(step.length);
-  VDISK_TRY(disk_->read(step.offset, bytes));
+  VDISK_TRY(called([&] { return disk_->read(step.offset, bytes); }));
   for (u64 done = 0; done < step.length; done += model_sector) {
     const u64 at = step.offset + done;
     const auto value = value_of(std::span(bytes).subspan(done, model_sector), at);
@@ -181,7 +193,7 @@ Status Guest::grow(u64 size) {
     expectation.views.at(path).model.issue_size(size);
     return false;
   });
-  VDISK_TRY(DiskAccess::core(*disk_).expand(size));
+  VDISK_TRY(called([&] { return DiskAccess::core(*disk_).expand(size); }));
   stage_.note([path = path_](Expectation& expectation) {
     expectation.views.at(path).model.settle_size();
     return true;

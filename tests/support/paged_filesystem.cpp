@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/try.h"
 #include "io/copy_loop.h"
+#include "support/allocation_fault.h"
 
 namespace vdisk::test {
 
@@ -93,6 +94,7 @@ class PagedFileSystem::Handle : public File {
   ~Handle() override { node_->unlock(options_.lock); }
 
   Status read_at(u64 offset, std::span<std::byte> out) const override {
+    const UncountedAllocations uncounted;
     VDISK_TRY(tell({.kind = Kind::read, .offset = offset, .length = out.size()}));
     if (!lies_within(offset, out.size(), 0, content().size())) {
       return fail_at(offset, Errc::end_of_file,
@@ -103,6 +105,7 @@ class PagedFileSystem::Handle : public File {
     return {};
   }
   Status write_at(u64 offset, std::span<const std::byte> data) override {
+    const UncountedAllocations uncounted;
     VDISK_TRY(begin_change());
     StorageOperation operation{
         .kind = Kind::write, .file = number(), .offset = offset, .length = data.size()};
@@ -112,6 +115,7 @@ class PagedFileSystem::Handle : public File {
     return told;
   }
   Status zero_at(u64 offset, u64 length) override {
+    const UncountedAllocations uncounted;
     VDISK_TRY(begin_change());
     VDISK_TRY(tell({.kind = Kind::zero, .offset = offset, .length = length}));
     content().clear(offset, length);
@@ -119,6 +123,7 @@ class PagedFileSystem::Handle : public File {
     return {};
   }
   Status punch_at(u64 offset, u64 length) override {
+    const UncountedAllocations uncounted;
     VDISK_TRY(begin_change());
     VDISK_TRY(tell({.kind = Kind::punch, .offset = offset, .length = length}));
     content().clear(offset, length);
@@ -129,18 +134,21 @@ class PagedFileSystem::Handle : public File {
   }
   [[nodiscard]] Result<u64> size() const override { return content().size(); }
   Status resize(u64 new_size) override {
+    const UncountedAllocations uncounted;
     VDISK_TRY(begin_change());
     VDISK_TRY(tell({.kind = Kind::resize, .length = new_size}));
     content().resize(new_size);
     return {};
   }
   Status flush() override {
+    const UncountedAllocations uncounted;
     VDISK_TRY(require_healthy());
     auto told = tell({.kind = Kind::flush});
     poisoned_ = !told;
     return told;
   }
   [[nodiscard]] Result<Hole> next_hole(u64 offset) const override {
+    const UncountedAllocations uncounted;
     return content().next_hole(offset);
   }
   [[nodiscard]] Result<FileId> identity() const override { return FileId{1, number()}; }
@@ -181,6 +189,7 @@ class PagedFileSystem::Temporary final : public Handle {
       : Handle(std::move(shared), std::move(node), name,
                {.access = Access::read_write, .lock = Lock::exclusive}) {}
   ~Temporary() override {
+    const UncountedAllocations uncounted;
     if (!published_) (void)shared_->unlink(name_);
   }
 
@@ -241,6 +250,7 @@ u64 PagedFileSystem::changes() const {
 
 Result<std::shared_ptr<File>> PagedFileSystem::open(const fs::path& path,
                                                     const FileOptions& options) {
+  const UncountedAllocations uncounted;
   const auto found = shared_->names.find(normal(path));
   if (found == shared_->names.end()) return missing(path);
   if (!found->second->lock(options.lock)) {
@@ -252,6 +262,7 @@ Result<std::shared_ptr<File>> PagedFileSystem::open(const fs::path& path,
 Result<std::shared_ptr<File>> PagedFileSystem::open_beneath(const fs::path& root,
                                                             const fs::path& relative,
                                                             const FileOptions& options) {
+  const UncountedAllocations uncounted;
   const auto inside = relative.lexically_normal();
   if (relative.is_absolute() || inside.empty() || *inside.begin() == "..") {
     return fail(Errc::parent_access_denied,
@@ -261,6 +272,7 @@ Result<std::shared_ptr<File>> PagedFileSystem::open_beneath(const fs::path& root
 }
 
 Result<std::shared_ptr<File>> PagedFileSystem::create_beside(const fs::path& target) {
+  const UncountedAllocations uncounted;
   const fs::path place = normal(target);
   const std::string name =
       (place.parent_path() /
@@ -276,6 +288,7 @@ Result<std::shared_ptr<File>> PagedFileSystem::create_beside(const fs::path& tar
 }
 
 Status PagedFileSystem::publish(File& temporary, const fs::path& target, bool replace) {
+  const UncountedAllocations uncounted;
   const std::string place = normal(target);
   if (!replace && shared_->names.contains(place)) {
     return fail(Errc::file_exists, fmt::format("{}: exists", target.string()));
@@ -284,18 +297,21 @@ Status PagedFileSystem::publish(File& temporary, const fs::path& target, bool re
 }
 
 Status PagedFileSystem::remove(const fs::path& path) {
+  const UncountedAllocations uncounted;
   if (!shared_->names.contains(normal(path))) return missing(path);
   VDISK_TRY(shared_->unlink(normal(path)));
   return shared_->tell({.kind = Kind::sync_names});
 }
 
 Result<FileId> PagedFileSystem::identity(const fs::path& path) const {
+  const UncountedAllocations uncounted;
   const auto found = shared_->names.find(normal(path));
   if (found == shared_->names.end()) return missing(path);
   return FileId{1, found->second->number};
 }
 
 Result<std::vector<fs::path>> PagedFileSystem::list(const fs::path& directory) const {
+  const UncountedAllocations uncounted;
   std::vector<fs::path> names;
   for (const auto& [path, node] : shared_->names) {
     if (fs::path(path).parent_path() == normal(directory)) {
@@ -306,6 +322,7 @@ Result<std::vector<fs::path>> PagedFileSystem::list(const fs::path& directory) c
 }
 
 Result<fs::path> PagedFileSystem::absolute(const fs::path& path) const {
+  const UncountedAllocations uncounted;
   return normal(path);
 }
 
