@@ -23,12 +23,12 @@ namespace {
 
 Severity severity_of(const Violation& violation) {
   switch (violation.consequence) {
-    case Consequence::warn: return Severity::warning;
+    case Consequence::warn:
+    case Consequence::repair: return Severity::warning;  // a crash leaves it, nothing is lost
     case Consequence::ignore: return Severity::info;
     case Consequence::read_only:  // a feature that we do not write is no damage
       return violation.error.code == Errc::unsupported ? Severity::warning : Severity::error;
-    case Consequence::reject:
-    case Consequence::repair: break;
+    case Consequence::reject: break;
   }
   return Severity::error;
 }

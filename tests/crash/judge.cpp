@@ -76,7 +76,8 @@ bool exists(const Stage& stage, const std::string& path) {
 
 /// Findings that a crash may leave until the image is opened for writing.
 bool tolerated_before_recovery(const Finding& finding) {
-  return finding.severity == Severity::info || !finding.repair.empty();
+  return finding.severity == Severity::info ||
+         (finding.severity == Severity::warning && !finding.repair.empty());
 }
 
 template <class Tolerated>
