@@ -112,17 +112,21 @@ class ChainOpener {
 
   Result<Chain> open(const fs::path& path) {
     VDISK_ASSIGN(auto file, open_leaf_file(*file_system_, path, options_));
-    VDISK_ASSIGN(const auto absolute, file_system_->absolute(path));
     const LayerRequest request{.path = path,
                                .file = std::move(file),
                                .access = options_.access,
                                .read_log = options_.read_log,
                                .format = options_.format};
     VDISK_ASSIGN(auto leaf, open_layer(request, options_));
+    return go_on_from(std::move(leaf));
+  }
+
+  Result<Chain> go_on_from(Layer leaf) {
+    VDISK_ASSIGN(const auto absolute, file_system_->absolute(leaf.path));
     chain_.layers.push_back(std::move(leaf));
     directories_.push_back(absolute.parent_path());
     options_.parent_roots.push_back(directories_.back());
-    VDISK_TRY(open_parents());
+    if (auto opened = open_parents(); !opened) chain_.broken = std::move(opened).error();
     return std::move(chain_);
   }
 
@@ -209,6 +213,12 @@ class ChainOpener {
 }  // namespace
 
 Result<Chain> open_chain(const fs::path& path, const OpenOptions& options) {
+  VDISK_ASSIGN(Chain chain, open_reachable_chain(path, options));
+  if (chain.broken) return std::unexpected(*std::move(chain.broken));
+  return chain;
+}
+
+Result<Chain> open_reachable_chain(const fs::path& path, const OpenOptions& options) {
   return ChainOpener(options).open(path);
 }
 

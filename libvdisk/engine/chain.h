@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "engine/layer.h"
@@ -11,6 +12,7 @@ namespace vdisk {
 struct Chain {
   std::vector<Layer> layers;  ///< leaf first, never empty
   bool complete = true;       ///< false: the last layer has a parent that was not to be opened
+  std::optional<Error> broken = {};  ///< why the parent of the last layer could not be opened
 };
 
 /// More layers than this are refused (FORMATS V37, X53).
@@ -20,5 +22,8 @@ inline constexpr std::size_t max_chain_depth = 256;
 /// Errors: those of open_layer, parent_not_found, parent_mismatch, parent_access_denied,
 /// parent_cycle, parent_size_mismatch, chain_too_deep.
 Result<Chain> open_chain(const std::filesystem::path& path, const OpenOptions& options);
+/// The same as far as it goes: a parent that cannot be opened ends the chain, and is told in
+/// `broken`. Errors: those of the leaf.
+Result<Chain> open_reachable_chain(const std::filesystem::path& path, const OpenOptions& options);
 
 }  // namespace vdisk
