@@ -72,6 +72,11 @@ Status check(const File& file, CheckReport&) {
   return {};
 }
 
+/// A raw disk has no structure that could be wrong.
+Status repair(File&, RepairReport&) {
+  return {};
+}
+
 Status dump(const File& file, const StructureSink& sink) {
   VDISK_ASSIGN(const u64 size, file.size());
   return sink({"raw disk", 0, size, {{"size", 0, size, fmt::format("{} bytes", size)}}});
@@ -91,6 +96,7 @@ const Format format{
     .create = create,
     .check = check,
     .dump = dump,
+    .repair = repair,
 };
 
 }  // namespace vdisk::raw

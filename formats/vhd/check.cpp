@@ -63,7 +63,7 @@ Status report_gaps(const File& file, const std::vector<u32>& blocks, const Layou
     const bool cut = repairable && tail && *tail == leak.offset;
     report.add({"leak", Severity::info, leak.offset,
                 fmt::format("{} bytes at {:#x} belong to no block", leak.length, leak.offset),
-                cut ? fmt::format("move the footer to {:#x} and cut the file", leak.offset) : ""});
+                cut ? "cut the zeros at the end of the file" : ""});
   }
   return {};
 }
@@ -140,10 +140,13 @@ Status check_bitmaps(const File& file, const std::vector<u32>& blocks, const Blo
 
 Status check_blocks(const File& file, const Layout& layout, bool repairable, CheckReport& report) {
   BlockSurvey survey(file, layout);
+  bool settled = repairable;  // nothing is left that would keep the blocks from being changed
   VDISK_TRY(survey.run([&](const BlockFinding& found) {
     report_block(found, layout, repairable, report);
+    settled = settled && found.remedy != Remedy::none;
     return Status();
   }));
+  settled = settled && survey.unlisted_count() == 0;
   report.suppressed_findings += survey.unlisted_count();
   report.blocks_total = layout.block_count;
   report.blocks_allocated = survey.blocks().size() + survey.bad_count();
@@ -151,9 +154,9 @@ Status check_blocks(const File& file, const Layout& layout, bool repairable, Che
   const BlockShape shape = block_shape(layout);
   VDISK_TRY(report_holes(file, survey.blocks(), shape, report));
   if (layout.footer.is(DiskType::dynamic)) {
-    VDISK_TRY(check_bitmaps(file, survey.blocks(), shape, repairable, report));
+    VDISK_TRY(check_bitmaps(file, survey.blocks(), shape, settled, report));
   }
-  return report_gaps(file, survey.blocks(), layout, repairable && survey.bad_count() == 0, report);
+  return report_gaps(file, survey.blocks(), layout, settled, report);
 }
 
 /// V39. A clock that is a little behind is no finding.

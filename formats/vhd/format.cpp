@@ -9,6 +9,7 @@
 #include "formats/vhd/footer_writer.h"
 #include "formats/vhd/image_fixed.h"
 #include "formats/vhd/image_sparse.h"
+#include "formats/vhd/repair.h"
 #include "formats/vhd/stranded_footer.h"
 #include "formats/vhd/vhd.h"
 
@@ -90,6 +91,7 @@ const Format format{
     .create = create_image,
     .check = check_image,
     .dump = dump_image,
+    .repair = repair_image,
     .lost_signature = lost_signature,
 };
 

@@ -111,7 +111,7 @@ class BatChecker {
                  .offset = *first,
                  .message = fmt::format("file at {:#x}: {} bytes belong to nothing", *first,
                                         report_.bytes_reclaimable),
-                 .repair = tail ? fmt::format("cut the file at {:#x}", *tail) : std::string()});
+                 .repair = tail ? "cut the zeros at the end of the file" : ""});
     return {};
   }
 

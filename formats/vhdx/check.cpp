@@ -74,29 +74,38 @@ void add_size_remark(const Layout& layout, CheckReport& report) {
               .message = fmt::format("file: {} bytes, not a multiple of 1 MiB", layout.file_size)});
 }
 
-void add_dirty_log(const RecoveryPlan& plan, CheckReport& report) {
-  const u64 place = plan.headers.current.log_offset;
+/// A dirty log, and the file as it would leave it.
+struct Replay {
+  std::unique_ptr<ReplayedFile> view;  ///< none: clean, or it cannot be replayed, which is told
+  u64 offset = 0;
+  u64 entry_count = 0;
+};
+
+void add_dirty_log(const Replay& replay, const Remedies& remedies, CheckReport& report) {
   report.add({.id = "X11-dirty",
               .severity = Severity::warning,
-              .offset = place,
-              .message = fmt::format("log at {:#x}: {} entries to replay", place,
-                                     plan.sequence.entries.size()),
-              .repair = "replay the log"});
+              .offset = replay.offset,
+              .message = fmt::format("log at {:#x}: {} entries to replay", replay.offset,
+                                     replay.entry_count),
+              .repair = remedies.text_of("X11-dirty")});
 }
 
-/// The file as its log would leave it, where that can be said; else none, and the reason is told.
-Result<std::unique_ptr<ReplayedFile>> replayed(const File& file, Survey& survey,
-                                               CheckReport& report) {
+Result<Replay> replay_in_memory(const File& file, Survey& survey) {
+  Replay replay;
   const bool dirty = survey.log_usable && !survey.layout.headers.current.log_guid.is_zero();
-  if (!dirty) return nullptr;
+  if (!dirty) return replay;
   auto plan = plan_recovery(file);
   if (!plan) {
     if (is_failure_to_read(plan.error())) return std::unexpected(std::move(plan).error());
     VDISK_TRY(survey.objections.raise(std::unexpected(std::move(plan).error())));
-    return nullptr;
+    return replay;
   }
-  add_dirty_log(*plan, report);
-  return ReplayedFile::build(file, plan->headers.current, plan->sequence, plan->final_size);
+  VDISK_ASSIGN(replay.view,
+               ReplayedFile::build(file, plan->headers.current, plan->sequence, plan->final_size));
+  replay.offset = plan->headers.current.log_offset;
+  replay.entry_count = plan->sequence.entries.size();
+  survey.replayed = true;
+  return replay;
 }
 
 }  // namespace
@@ -105,10 +114,11 @@ Status check(const File& file, CheckReport& report) {
   VDISK_ASSIGN(Survey survey, survey_headers(file));
   const bool of_other_version =
       survey.layout.headers.current.version != format_version && !survey.headers_known;
-  VDISK_ASSIGN(const auto view, replayed(file, survey, report));
-  const File& content = view ? static_cast<const File&>(*view) : file;
+  VDISK_ASSIGN(const Replay replay, replay_in_memory(file, survey));
+  const File& content = replay.view ? static_cast<const File&>(*replay.view) : file;
   if (!of_other_version) VDISK_TRY(survey_tables(content, survey));
   VDISK_ASSIGN(const Remedies remedies, Remedies::plan(content, survey));
+  if (survey.replayed) add_dirty_log(replay, remedies, report);
   add_objections(survey, remedies, report);
   if (survey.layout.file_size < header_section_size || of_other_version) return {};
   add_warnings(survey.layout, remedies, report);

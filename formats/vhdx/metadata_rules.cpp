@@ -58,21 +58,24 @@ Status validate_place(const MetadataItem& item, const Region& region) {
                             region.offset, to_string(item.id), item.length, item.offset));
 }
 
-Status validate_disjoint(std::span<const MetadataItem> items, const Region& region,
+/// Of items that share bytes none can be believed.
+Status validate_disjoint(std::span<MetadataItem> items, const Region& region,
                          Objections& objections) {
-  std::vector<std::pair<u32, u32>> places;
-  for (const MetadataItem& item : items) {
-    if (item.in_place) places.emplace_back(item.offset, item.length);
+  std::vector<MetadataItem*> places;
+  for (MetadataItem& item : items) {
+    if (item.in_place) places.push_back(&item);
   }
-  std::ranges::sort(places);
+  std::ranges::sort(places, {}, &MetadataItem::offset);
   for (std::size_t index = 1; index < places.size(); ++index) {
-    const auto& [offset, length] = places[index - 1];
-    if (!overlaps(offset, length, places[index].first, places[index].second)) continue;
+    MetadataItem& before = *places[index - 1];
+    MetadataItem& item = *places[index];
+    if (!overlaps(before.offset, before.length, item.offset, item.length)) continue;
+    before.in_place = item.in_place = false;
     VDISK_TRY(objections.raise(
         broken(28, Errc::corrupt, region.offset,
                fmt::format("metadata table at {:#x}: the items at {:#x} and {:#x} of the region "
                            "overlap, expected disjoint items",
-                           region.offset, offset, places[index].first))));
+                           region.offset, before.offset, item.offset))));
   }
   return {};
 }

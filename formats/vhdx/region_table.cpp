@@ -67,8 +67,9 @@ Status validate_place(const Region& region, u64 entry_offset, u64 file_size) {
   return {};
 }
 
-Status decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, RegionTable& table,
-                      Objections& objections) {
+/// False: more entries than there can be, so that none of them says anything.
+Result<bool> decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, RegionTable& table,
+                            Objections& objections) {
   const auto raw = load<RawRegionTableHeader>(copy);
   const u32 count = raw.entry_count.value();
   if (count > max_region_entries || raw.reserved.value() != 0) {
@@ -78,7 +79,8 @@ Status decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, RegionTa
                            "2047 and 0",
                            copy_offset, count, raw.reserved.value()))));
   }
-  for (u32 index = 0; index < std::min(count, max_region_entries); ++index) {
+  if (count > max_region_entries) return false;
+  for (u32 index = 0; index < count; ++index) {
     const u64 place = sizeof(RawRegionTableHeader) + u64{index} * sizeof(RawRegionEntry);
     const auto entry = load<RawRegionEntry>(std::span(copy).subspan(place));
     const u32 flags = entry.required.value();
@@ -97,7 +99,7 @@ Status decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, RegionTa
     }
     table.regions.push_back(region);
   }
-  return {};
+  return true;
 }
 
 /// X20: each id once. Sorting keeps 2047 entries cheap.
@@ -170,7 +172,8 @@ Status select_region(const RegionTable& table, const Guid& id, u64 copy_offset, 
 Status interpret(const Copy& copy, const Header& header, u64 file_size, RegionTable& table,
                  Objections& objections) {
   const u64 copy_offset = region_table_offsets[table.used_copy];
-  VDISK_TRY(decode_entries(copy, copy_offset, file_size, table, objections));
+  VDISK_ASSIGN(const bool known, decode_entries(copy, copy_offset, file_size, table, objections));
+  if (!known) return {};
   if (auto unique = validate_unique(table, copy_offset); !unique) {
     VDISK_TRY(objections.raise(std::unexpected(std::move(unique).error())));
   }

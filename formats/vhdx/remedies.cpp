@@ -78,6 +78,9 @@ Result<Remedies> Remedies::plan(const File& view, const Survey& survey) {
     return remedies;  // everything else can be said once one of them counts
   }
   if (!survey.log_usable || !has_room_for_updates(headers.current)) return remedies;
+  // Nothing may be written before the log has been replayed, and what it leaves must open.
+  if (survey.replayed && !survey.objections.empty()) return remedies;
+  remedies.replay = survey.replayed;
   if (breaks(survey, "X11")) {
     VDISK_ASSIGN(remedies.clear_log, opens_without_log(view));
   }
@@ -94,6 +97,7 @@ Result<Remedies> Remedies::plan(const File& view, const Survey& survey) {
 
 std::string Remedies::text_of(std::string_view rule) const {
   if (rule == "X2" && signature) return "write the signature";
+  if (rule == "X11-dirty" && replay) return "replay the log";
   if ((rule == "X4" || rule == "X5") && headers) return "write the current header into both slots";
   if (rule == "X11" && clear_log) return "clear the log; what it held is lost";
   if (!region_copy) return {};

@@ -18,6 +18,8 @@ struct Remedies {
   std::optional<int> region_copy = {};  ///< X16, X17: the copy to write over the other one
   bool bat = false;                     ///< the file opens afterwards, for writing too
 
+  bool replay = false;  ///< the log is dirty, and what it leaves opens
+
   /// `view` is the file as its log would leave it.
   [[nodiscard]] static Result<Remedies> plan(const File& view, const Survey& survey);
   /// What would be done about a broken rule other than those of the BAT; empty: nothing.

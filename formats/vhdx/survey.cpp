@@ -1,7 +1,10 @@
 #include "formats/vhdx/survey.h"
 
+#include <algorithm>
+
 #include "base/try.h"
 #include "formats/vhdx/file_identifier.h"
+#include "formats/vhdx/rules.h"
 
 namespace vdisk::vhdx {
 
@@ -24,6 +27,12 @@ void forget_log(Layout& layout) {
   layout.headers.current.log_offset = 0;
 }
 
+bool is_log_in_place(const Objections& objections) {
+  return std::ranges::none_of(objections.errors(), [](const Error& error) {
+    return rule_of(error) == rule_name(8) || rule_of(error) == rule_name(9);
+  });
+}
+
 Status read_current_header(const File& file, Survey& survey) {
   const auto headers = read_headers(file);
   if (!headers) {
@@ -34,7 +43,7 @@ Status read_current_header(const File& file, Survey& survey) {
   survey.layout.headers = *headers;
   VDISK_ASSIGN(survey.log_usable, validate(*headers, survey.layout.file_size, survey.objections));
   survey.headers_known = headers->current.version == format_version;
-  if (!survey.log_usable) forget_log(survey.layout);
+  if (!is_log_in_place(survey.objections)) forget_log(survey.layout);
   return {};
 }
 

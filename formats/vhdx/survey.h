@@ -13,6 +13,7 @@ struct Survey {
   bool log_usable = false;     ///< it names a log that can be read
   bool regions_known = false;  ///< the place of the BAT and of the metadata
   bool map_known = false;      ///< the BAT can be walked
+  bool replayed = false;       ///< the log is dirty, and the rest is as it would leave it
   Objections objections{Objections::Mode::collect};
 };
 

@@ -7,6 +7,7 @@
 #include "formats/vhdx/create.h"
 #include "formats/vhdx/dump.h"
 #include "formats/vhdx/image.h"
+#include "formats/vhdx/repair.h"
 #include "formats/vhdx/replay.h"
 #include "formats/vhdx/structures.h"
 
@@ -35,6 +36,7 @@ constinit const Format format{.name = format_name,
                               .complete = complete,
                               .create = create,
                               .check = check,
-                              .dump = dump};
+                              .dump = dump,
+                              .repair = repair};
 
 }  // namespace vdisk::vhdx

@@ -31,6 +31,14 @@ void CheckReport::add(Finding finding) {
   }
 }
 
+void RepairReport::add(RepairAction action) {
+  if (actions.size() < max_actions) {
+    actions.push_back(std::move(action));
+  } else {
+    ++suppressed_actions;
+  }
+}
+
 bool CheckReport::clean() const noexcept {
   return !worse_than_info_;
 }

@@ -37,19 +37,6 @@ std::vector<ChangedRange> joined(std::vector<ChangedRange> ranges) {
   return result;
 }
 
-Status apply_change(const PlannedChange& change, File& target) {
-  switch (change.kind) {
-    case Kind::write: return target.write_at(change.offset, *change.data);
-    case Kind::zero: return target.zero_at(change.offset, change.length);
-    case Kind::punch: return target.punch_at(change.offset, change.length);
-    case Kind::copy:
-      return target.copy_from(target, change.source_offset, change.offset, change.length);
-    case Kind::resize: return target.resize(change.length);
-    case Kind::flush: break;
-  }
-  return target.flush();
-}
-
 }  // namespace
 
 Result<std::shared_ptr<PlannedFile>> PlannedFile::create(std::shared_ptr<const File> base) {
@@ -245,8 +232,21 @@ std::vector<ChangedRange> PlannedFile::changed_ranges() const {
   return joined(std::move(ranges));
 }
 
+Status apply(const PlannedChange& change, File& target) {
+  switch (change.kind) {
+    case Kind::write: return target.write_at(change.offset, *change.data);
+    case Kind::zero: return target.zero_at(change.offset, change.length);
+    case Kind::punch: return target.punch_at(change.offset, change.length);
+    case Kind::copy:
+      return target.copy_from(target, change.source_offset, change.offset, change.length);
+    case Kind::resize: return target.resize(change.length);
+    case Kind::flush: break;
+  }
+  return target.flush();
+}
+
 Status apply(const PlannedFile& plan, File& target) {
-  for (const PlannedChange& change : plan.changes()) VDISK_TRY(apply_change(change, target));
+  for (const PlannedChange& change : plan.changes()) VDISK_TRY(apply(change, target));
   return target.flush();
 }
 

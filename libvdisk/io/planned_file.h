@@ -55,6 +55,7 @@ class PlannedFile final : public File {
   [[nodiscard]] const std::vector<PlannedChange>& changes() const { return changes_; }
   /// True when nothing but flushes was planned.
   [[nodiscard]] bool empty() const;
+  [[nodiscard]] const std::shared_ptr<const File>& base() const { return base_; }
   [[nodiscard]] u64 base_size() const { return base_size_; }
   /// The bytes of the base that the plan overwrites or cuts off: disjoint, ascending, none of them
   /// behind the base's end.
@@ -89,6 +90,8 @@ class PlannedFile final : public File {
   u64 size_;
 };
 
+/// Does one change to `target`.
+Status apply(const PlannedChange& change, File& target);
 /// Does to `target` what was planned, in the same order, with the same flushes and one at the end.
 /// `target` must hold what the base of the plan held.
 Status apply(const PlannedFile& plan, File& target);

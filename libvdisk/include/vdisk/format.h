@@ -85,6 +85,21 @@ struct CheckReport {
   bool worse_than_info_ = false;
 };
 
+/// One thing that a repair does.
+struct RepairAction {
+  std::string id;  ///< of the finding that it answers
+  u64 offset = 0;  ///< of the structure in its file
+  std::string message;
+};
+
+struct RepairReport {
+  std::vector<RepairAction> actions;  ///< at most max_actions; the rest is only counted
+  u64 suppressed_actions = 0;
+  static constexpr std::size_t max_actions = 1000;
+
+  void add(RepairAction action);
+};
+
 /// One field of an on-disk structure, for dump.
 struct Field {
   std::string name;
@@ -136,6 +151,11 @@ struct Format {
   /// Adds findings. Never changes the file. An error only when the file cannot be read at all.
   Status (*check)(const File&, CheckReport&);
   Status (*dump)(const File&, const StructureSink&);
+  /// Puts right what can be proved from what is still sound; what is beyond that is left. The
+  /// changes and the flushes between them are in an order in which every part of them that a crash
+  /// can leave reads as before, and a rerun finishes. The File may be a plan of these changes.
+  /// Errors: io only.
+  Status (*repair)(File&, RepairReport&);
   /// Whether a file with one of the extensions, in whose content no format sees itself, is an image
   /// that a crash left without its signature. Null: that cannot happen.
   Result<bool> (*lost_signature)(const File&) = nullptr;

@@ -86,9 +86,31 @@ struct Digest {
   u64 bytes_hashed = 0;  ///< bytes really read
 };
 
+/// What a repair did, or would do.
+struct Repaired {
+  CheckReport before;  ///< findings in the file as it was
+  CheckReport after;   ///< what the repair leaves, or would leave
+  std::vector<RepairAction> actions = {};
+  u64 suppressed_actions = 0;
+  bool applied = false;   ///< false: a dry run, or there was nothing to do
+  u64 changed_bytes = 0;  ///< of the file as it was
+  bool opens_before = false;
+  bool opens_after = false;
+  u64 unreadable_bytes_before = 0;  ///< guest bytes that an image which opens could not read
+  u64 unreadable_bytes_after = 0;
+};
+
+/// What taking a repair back restored, or would restore.
+struct Undone {
+  u64 restored_bytes = 0;
+  u64 old_size = 0;  ///< of the image: the one that comes back
+  u64 new_size = 0;  ///< the one that the repair made
+  bool applied = false;
+};
+
 /// Any output, for callers that keep jobs of several kinds in one place.
 using JobOutput = std::variant<std::monostate, CreatedDisk, Compacted, Merged, Resized, Comparison,
-                               Digest, CheckReport>;
+                               Digest, CheckReport, Repaired, Undone>;
 
 /// What a new image shall look like. Unset fields take the format's defaults.
 struct Target {
@@ -195,6 +217,29 @@ Result<std::vector<LayerReport>> check(const CheckOptions& options, Progress& pr
 /// passed over.
 Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::path& path,
                                                        const OpenOptions& options);
+
+/// Puts right what can be proved from what is still sound (docs/check.md). The repair is first done
+/// to a view of the file: unless everything that can be read now reads the same there, the file
+/// stays untouched. Only the image itself is repaired, never its parents.
+/// Crash: at every point what could be read before can be read, and a rerun finishes.
+struct RepairOptions {
+  std::filesystem::path path;
+  bool apply = false;  ///< false: a dry run, which writes nothing
+  /// A new file that keeps what is overwritten, durable before the first change.
+  std::optional<std::filesystem::path> undo = {};
+  OpenOptions open = {};
+};
+Result<Repaired> repair(const RepairOptions& options, Progress& progress);
+
+/// Takes a repair back, finished or interrupted. Refuses an undo file that is damaged (corrupt) and
+/// an image that changed since (wrong_state). Crash: do it again.
+struct UndoOptions {
+  std::filesystem::path image;
+  std::filesystem::path undo;
+  bool apply = false;  ///< false: a dry run, which writes nothing
+  OpenOptions open = {};
+};
+Result<Undone> undo_repair(const UndoOptions& options, Progress& progress);
 
 /// Hands every on-disk structure of one image to the sink.
 Status dump(const std::filesystem::path& path, const OpenOptions& options,
