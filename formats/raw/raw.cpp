@@ -77,6 +77,12 @@ Status repair(File&, RepairReport&) {
   return {};
 }
 
+Result<Rebuilt> rebuild(File& view, const RebuildHints& hints) {
+  VDISK_ASSIGN(const u64 size, view.size());
+  if (hints.virtual_size) VDISK_TRY(view.resize(*hints.virtual_size));
+  return Rebuilt{.data_end = size};
+}
+
 Status dump(const File& file, const StructureSink& sink) {
   VDISK_ASSIGN(const u64 size, file.size());
   return sink({"raw disk", 0, size, {{"size", 0, size, fmt::format("{} bytes", size)}}});
@@ -97,6 +103,7 @@ const Format format{
     .check = check,
     .dump = dump,
     .repair = repair,
+    .rebuild = rebuild,
 };
 
 }  // namespace vdisk::raw

@@ -9,6 +9,7 @@
 #include "formats/vhd/footer_writer.h"
 #include "formats/vhd/image_fixed.h"
 #include "formats/vhd/image_sparse.h"
+#include "formats/vhd/rebuild.h"
 #include "formats/vhd/repair.h"
 #include "formats/vhd/stranded_footer.h"
 #include "formats/vhd/vhd.h"
@@ -92,6 +93,7 @@ const Format format{
     .check = check_image,
     .dump = dump_image,
     .repair = repair_image,
+    .rebuild = rebuild_image,
     .lost_signature = lost_signature,
 };
 

@@ -7,6 +7,7 @@
 #include "formats/vhdx/create.h"
 #include "formats/vhdx/dump.h"
 #include "formats/vhdx/image.h"
+#include "formats/vhdx/rebuild.h"
 #include "formats/vhdx/repair.h"
 #include "formats/vhdx/replay.h"
 #include "formats/vhdx/structures.h"
@@ -37,6 +38,7 @@ constinit const Format format{.name = format_name,
                               .create = create,
                               .check = check,
                               .dump = dump,
-                              .repair = repair};
+                              .repair = repair,
+                              .rebuild = rebuild};
 
 }  // namespace vdisk::vhdx

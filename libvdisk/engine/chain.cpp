@@ -222,4 +222,8 @@ Result<Chain> open_reachable_chain(const fs::path& path, const OpenOptions& opti
   return ChainOpener(options).open(path);
 }
 
+Result<Chain> open_reachable_parents(Layer leaf, const OpenOptions& options) {
+  return ChainOpener(options).go_on_from(std::move(leaf));
+}
+
 }  // namespace vdisk

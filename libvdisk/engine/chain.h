@@ -25,5 +25,7 @@ Result<Chain> open_chain(const std::filesystem::path& path, const OpenOptions& o
 /// The same as far as it goes: a parent that cannot be opened ends the chain, and is told in
 /// `broken`. Errors: those of the leaf.
 Result<Chain> open_reachable_chain(const std::filesystem::path& path, const OpenOptions& options);
+/// The same below a leaf that is open already.
+Result<Chain> open_reachable_parents(Layer leaf, const OpenOptions& options);
 
 }  // namespace vdisk

@@ -100,6 +100,18 @@ struct RepairReport {
   void add(RepairAction action);
 };
 
+/// What the caller knows about an image that cannot say it itself any more.
+struct RebuildHints {
+  std::optional<u64> virtual_size = {};
+  std::optional<u32> block_size = {};
+};
+
+/// What rebuilding the structures of a damaged file brought to light.
+struct Rebuilt {
+  u64 data_end = 0;  ///< bytes of the file from here on hold nothing of the guest's
+  std::vector<Warning> assumptions = {};  ///< what nothing in the file proves
+};
+
 /// One field of an on-disk structure, for dump.
 struct Field {
   std::string name;
@@ -156,6 +168,10 @@ struct Format {
   /// can leave reads as before, and a rerun finishes. The File may be a plan of these changes.
   /// Errors: io only.
   Status (*repair)(File&, RepairReport&);
+  /// For salvage: makes a view of a damaged file openable, from what is left of its structures and,
+  /// where nothing is left, from assumptions. The view grows, so that entries which point behind
+  /// the end of the file open; it is never written back. Errors: those of opening, io.
+  Result<Rebuilt> (*rebuild)(File& view, const RebuildHints&);
   /// Whether a file with one of the extensions, in whose content no format sees itself, is an image
   /// that a crash left without its signature. Null: that cannot happen.
   Result<bool> (*lost_signature)(const File&) = nullptr;

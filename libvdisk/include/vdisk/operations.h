@@ -108,9 +108,29 @@ struct Undone {
   bool applied = false;
 };
 
+/// A range of the guest's disk that could not be read.
+struct LostRange {
+  u64 offset = 0;
+  u64 length = 0;
+  Errc code = Errc::io;
+  std::string reason;  ///< of its first byte
+};
+
+/// What a salvage brought home. In the new image lost ranges read as zeros.
+struct Salvaged {
+  CreatedDisk created;
+  u64 lost_bytes = 0;           ///< of the guest's disk
+  std::vector<LostRange> lost;  ///< ascending, neighbours of one code joined
+  u64 suppressed_ranges = 0;    ///< beyond max_lost_ranges; their bytes are counted
+  /// What nothing in the file proves: if it is wrong, what was read is wrong.
+  std::vector<Warning> assumptions;
+  CheckReport found;  ///< what check says about the image
+  static constexpr std::size_t max_lost_ranges = std::size_t{1} << 20;
+};
+
 /// Any output, for callers that keep jobs of several kinds in one place.
 using JobOutput = std::variant<std::monostate, CreatedDisk, Compacted, Merged, Resized, Comparison,
-                               Digest, CheckReport, Repaired, Undone>;
+                               Digest, CheckReport, Repaired, Undone, Salvaged>;
 
 /// What a new image shall look like. Unset fields take the format's defaults.
 struct Target {
@@ -240,6 +260,18 @@ struct UndoOptions {
   OpenOptions open = {};
 };
 Result<Undone> undo_repair(const UndoOptions& options, Progress& progress);
+
+/// Copies what can be read of a damaged image, and of the chain below it, into a new one, and says
+/// which ranges are lost. The image itself is not changed. Crash: as convert.
+/// Errors: those of opening when nothing can be told from the file, not even with the hints.
+struct SalvageOptions {
+  std::filesystem::path source;
+  Target target;
+  std::optional<u64> size = {};  ///< bytes of the disk, when the file does not say it any more
+  std::optional<u32> block_size = {};  ///< the same
+  OpenOptions open = {};
+};
+Result<Salvaged> salvage(const SalvageOptions& options, Progress& progress);
 
 /// Hands every on-disk structure of one image to the sink.
 Status dump(const std::filesystem::path& path, const OpenOptions& options,
