@@ -6,8 +6,8 @@ import unittest
 
 from driver import ToolCase
 
-VERBS = ["create", "snapshot", "convert", "info", "map", "check", "dump", "compare", "hash",
-         "read", "write", "zero", "discard", "expand", "resize", "compact", "merge"]
+VERBS = ["create", "snapshot", "convert", "salvage", "info", "map", "check", "dump", "compare",
+         "hash", "read", "write", "zero", "discard", "expand", "resize", "compact", "merge"]
 
 
 class Help(ToolCase):
@@ -78,7 +78,14 @@ class Usage(ToolCase):
          '--type: "thick" is not known, expected dynamic, fixed, differencing',
          "vdisk-tool create --help shows the options"),
         (("zero", "x.vhdx"), "--length is missing", "vdisk-tool zero --help shows the options"),
-        (("check", "x.vhdx", "--repair"), 'unknown option "--repair"',
+        (("check", "x.vhdx", "--mend"), 'unknown option "--mend"',
+         "vdisk-tool check --help shows the options"),
+        (("check", "x.vhdx", "--yes"), "--yes: expected --repair or --take-back",
+         "vdisk-tool check --help shows the options"),
+        (("check", "x.vhdx", "--repair", "--undo", "u"), "--undo: expected --repair --yes",
+         "vdisk-tool check --help shows the options"),
+        (("check", "x.vhdx", "--repair", "--chain"),
+         "--chain: a repair changes this image alone",
          "vdisk-tool check --help shows the options"),
     )
 

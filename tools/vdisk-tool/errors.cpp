@@ -40,7 +40,7 @@ constexpr Hint hints[] = {
 
 /// Verbs whose --format names the format of the result.
 bool makes_images(std::string_view verb) {
-  return verb == "create" || verb == "convert" || verb == "snapshot";
+  return verb == "create" || verb == "convert" || verb == "snapshot" || verb == "salvage";
 }
 
 std::string with_source_format(std::string_view text) {

@@ -1,5 +1,4 @@
-/// check: what is wrong with an image. Nothing is changed.
-#include <array>
+/// check: what is wrong with an image, and what a repair would do or does about it.
 #include <string>
 
 #include <fmt/format.h>
@@ -7,10 +6,10 @@
 
 #include "command.h"
 #include "commands/commands.h"
+#include "findings.h"
 #include "images.h"
 #include "options.h"
 #include "run_job.h"
-#include "size.h"
 
 namespace vdisk::tool {
 namespace {
@@ -23,18 +22,19 @@ class Check : public Command {
   Result<Exit> run() override;
 
  private:
+  [[nodiscard]] Status check_words() const;
+  Result<Exit> run_check();
+  Result<Exit> run_repair();
+  Result<Exit> run_undo();
   void print_document(const Reports& reports) const;
-  void print_report(const LayerReport& layer) const;
 
   CheckOptions options_;
   OutputOptions output_;
+  bool repair_ = false;
+  bool yes_ = false;
+  std::optional<std::filesystem::path> keep_;
+  std::optional<std::filesystem::path> take_back_;
 };
-
-u64 count_of(const CheckReport& report, Severity severity) {
-  u64 count = 0;
-  for (const auto& finding : report.findings) count += finding.severity == severity ? 1 : 0;
-  return count;
-}
 
 bool all_clean(const Reports& reports) {
   for (const auto& layer : reports) {
@@ -43,81 +43,95 @@ bool all_clean(const Reports& reports) {
   return true;
 }
 
-nlohmann::ordered_json counts_document(const CheckReport& report) {
-  return {{"info", count_of(report, Severity::info)},
-          {"warning", count_of(report, Severity::warning)},
-          {"error", count_of(report, Severity::error)},
-          {"suppressed", report.suppressed_findings},
-          {"blocks_total", report.blocks_total},
-          {"blocks_allocated", report.blocks_allocated},
-          {"bytes_reclaimable", report.bytes_reclaimable}};
-}
-
-nlohmann::ordered_json report_document(const LayerReport& layer) {
-  auto findings = nlohmann::ordered_json::array();
-  for (const auto& finding : layer.report.findings) {
-    findings.push_back({{"id", finding.id},
-                        {"severity", name(finding.severity)},
-                        {"offset", finding.offset},
-                        {"message", finding.message},
-                        {"repair", finding.repair}});
-  }
-  return {{"path", text_of(layer.path)},
-          {"clean", layer.report.clean()},
-          {"findings", findings},
-          {"counts", counts_document(layer.report)}};
-}
-
 void Check::declare(Arguments& arguments) {
   arguments.positional("PATH", options_.path, "the image");
   arguments.flag("--chain", options_.chain, "check the parents too");
+  arguments.group("Repair");
+  arguments.flag("--repair", repair_,
+                 "say what a repair of this image would do; with --yes do it. Nothing that can be "
+                 "read now is lost");
+  arguments.flag("-y,--yes", yes_, "change the file");
+  arguments.path("--undo", keep_, "with --repair --yes: a new file that keeps what is overwritten");
+  arguments.path("--take-back", take_back_,
+                 "put back what --undo kept in this file: shows what would be done; with --yes do "
+                 "it");
   declare_output(arguments, output_, Takes::long_operation);
   declare_open(arguments, options_.open);
   arguments.example("check disk.vhdx", "exit status 0: nothing worse than a remark, 1: problems");
   arguments.example("check child.vhdx --chain --json", "every finding of every layer");
+  arguments.example("check disk.vhdx --repair", "what a repair would do; nothing is changed");
+  arguments.example("check disk.vhdx --repair --yes --undo disk.undo",
+                    "do it, but keep a way back");
+  arguments.example("check disk.vhdx --take-back disk.undo --yes", "the way back");
 }
 
 void Check::print_document(const Reports& reports) const {
-  auto document = report_document(reports.front());
+  auto document = check_document(reports.front());
   if (options_.chain) {
     document["clean"] = all_clean(reports);
     document["chain"] = nlohmann::ordered_json::array();
-    for (const auto& layer : reports) document["chain"].push_back(report_document(layer));
+    for (const auto& layer : reports) document["chain"].push_back(check_document(layer));
   }
   print_json(document);
 }
 
-void Check::print_report(const LayerReport& layer) const {
-  const auto& report = layer.report;
-  for (const auto& finding : report.findings) {
-    print_line(fmt::format("{} {}: {}", name(finding.severity), escaped(finding.id),
-                           escaped(finding.message)));
-    if (!finding.repair.empty())
-      print_line(fmt::format("  repair would: {}", escaped(finding.repair)));
-  }
-  if (report.suppressed_findings > 0)
-    print_line(fmt::format("and {} more findings", report.suppressed_findings));
-  auto sentence = fmt::format("{}: {}", escaped(text_of(layer.path)),
-                              report.clean() ? "clean" : "problems found");
-  if (report.blocks_total > 0) {
-    sentence +=
-        fmt::format(", {} of {} blocks allocated", report.blocks_allocated, report.blocks_total);
-  }
-  if (report.bytes_reclaimable > 0)
-    sentence += fmt::format(", {} reclaimable", short_size(report.bytes_reclaimable));
-  print_line(sentence);
+Status Check::check_words() const {
+  if (repair_ && take_back_)
+    return fail(Errc::invalid_argument, "--take-back: not together with --repair");
+  if ((repair_ || take_back_) && options_.chain)
+    return fail(Errc::invalid_argument, "--chain: a repair changes this image alone");
+  if (yes_ && !repair_ && !take_back_)
+    return fail(Errc::invalid_argument, "--yes: expected --repair or --take-back");
+  if (keep_ && !(repair_ && yes_))
+    return fail(Errc::invalid_argument, "--undo: expected --repair --yes");
+  return {};
 }
 
 Result<Exit> Check::run() {
+  TOOL_TRY(check_words());
+  if (repair_) return run_repair();
+  return take_back_ ? run_undo() : run_check();
+}
+
+Result<Exit> Check::run_repair() {
+  const RepairOptions options{
+      .path = options_.path, .apply = yes_, .undo = keep_, .open = options_.open};
+  TOOL_ASSIGN(const auto repaired, run_job<Repaired>("repair", output_, [&](Progress& p) {
+                return repair(options, p);
+              }));
+  if (output_.json) {
+    print_json(repair_document(options, repaired));
+  } else if (!output_.quiet) {
+    print_repair(options, repaired);
+  }
+  const CheckReport& now = repaired.applied ? repaired.after : repaired.before;
+  return now.clean() ? Exit::success : Exit::answer_no;
+}
+
+Result<Exit> Check::run_undo() {
+  const UndoOptions options{
+      .image = options_.path, .undo = *take_back_, .apply = yes_, .open = options_.open};
+  TOOL_ASSIGN(const auto undone, run_job<Undone>("undo", output_, [&](Progress& p) {
+                return undo_repair(options, p);
+              }));
+  if (output_.json) {
+    print_json(undo_document(options, undone));
+  } else if (!output_.quiet) {
+    print_undo(options, undone);
+  }
+  return Exit::success;
+}
+
+Result<Exit> Check::run_check() {
   TOOL_ASSIGN(const auto reports,
               run_job<Reports>(
                   "check", output_,
-                  [this](Progress& progress) { return check(options_, progress); }, Unit::steps));
+                  [this](Progress& progress) { return check(options_, progress); }));
   if (reports.empty()) return fail(Errc::internal, "check gave no report");
   if (output_.json) {
     print_document(reports);
   } else if (!output_.quiet) {
-    for (const auto& layer : reports) print_report(layer);
+    for (const auto& layer : reports) print_check(layer);
   }
   return all_clean(reports) ? Exit::success : Exit::answer_no;
 }

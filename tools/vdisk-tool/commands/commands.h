@@ -21,6 +21,7 @@ std::unique_ptr<Command> make_map();
 std::unique_ptr<Command> make_merge();
 std::unique_ptr<Command> make_read();
 std::unique_ptr<Command> make_resize();
+std::unique_ptr<Command> make_salvage();
 std::unique_ptr<Command> make_snapshot();
 std::unique_ptr<Command> make_write();
 std::unique_ptr<Command> make_zero();
