@@ -229,7 +229,8 @@ std::string Judge::look_at_names(const FileTree& tree) const {
     if (found == nullptr || !(*found == content)) return path + ": touched";
   }
   for (const auto& [path, number] : tree.names) {
-    const bool known = now_.views.contains(path) || now_.untouched.contains(path);
+    const bool known = now_.views.contains(path) || now_.untouched.contains(path) ||
+                       now_.known_names.contains(path);
     if (!known && path.find(temporary_mark) == std::string::npos) return path + ": unknown name";
   }
   return {};

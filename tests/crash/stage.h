@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "crash/guest_model.h"
 #include "support/recording.h"
@@ -25,6 +26,7 @@ struct Expectation {
   std::map<std::string, PagedContent> untouched;  ///< files of which no byte may change
   /// What else must hold; a violation, or empty.
   std::function<std::string(const Stage&)> rule = {};
+  std::set<std::string> known_names = {};  ///< that only the rule judges
 };
 
 /// Changes an expectation. True: less is allowed than before.

@@ -107,9 +107,12 @@ class Examination:
         return done
 
     def probe(self, image):
+        return self.probe_file(image.path, *self.stated_format)
+
+    def probe_file(self, path, *stated_format):
         out = self.root / "sectors"
         out.unlink(missing_ok=True)
-        done = self.run(PROBE, image.path, out, *self.stated_format)
+        done = self.run(PROBE, path, out, *stated_format)
         require(done.code == 0, f"probe: exit {done.code}: {done.err}")
         return json.loads(done.out), read_sectors(out)
 
@@ -204,6 +207,44 @@ class Examination:
             require(again["read"].get(word) == said["read"].get(word),
                     f"a refused write changed what is read: {again['read']}")
 
+    # Repair and salvage.
+
+    def judge_repair(self, said, content, outcome):
+        """A repair loses nothing that can be read, keeps its promise, and is not needed twice."""
+        folder, image = self.build("repair")
+        before = measure.snapshot(folder)
+        self.tool("check", image.path, "--repair", "--json")
+        require(measure.snapshot(folder) == before, "a dry run of a repair changed files")
+        done = self.tool("check", image.path, "--repair", "--yes")
+        if done.code == 2:
+            require(measure.snapshot(folder) == before, "a refused repair changed files")
+            require(not said["open"]["ok"], f"repair: {done.err}")
+            return
+        once = measure.snapshot(folder)
+        after, repaired = self.probe(image)
+        if said["read"]["ok"]:
+            require(after["read"]["ok"], f"a repair lost the image: {after}")
+            require(repaired == content, "content differs after a repair")
+        if outcome == "repairable" and "repairable" in self.case.allowed:
+            require(done.code == 0, f"promised repairable, left by the repair: {done.out}")
+        self.tool("check", image.path, "--repair", "--yes")
+        require(measure.snapshot(folder) == once, "a second repair changed something")
+
+    def judge_salvage(self, said, content):
+        """What can be read is salvaged, and the damaged image stays as it is."""
+        folder, image = self.build("salvage")
+        before = measure.snapshot(folder)
+        target = self.root / "salvaged.vhdx"
+        words = ("--source-format", *self.stated_format) if self.stated_format else ()
+        done = self.run(TOOL, "salvage", image.path, target, "--json", *words)
+        require(done.code in (0, 1, 2), f"salvage: exit {done.code}: {done.err}")
+        require(measure.snapshot(folder) == before, "salvage changed the damaged image")
+        if not said["read"]["ok"]:
+            return
+        require(done.code == 0, f"salvage lost what can be read: {done.out[-300:]} {done.err}")
+        _, salvaged = self.probe_file(target)
+        require(salvaged == content, "salvage read something else")
+
     def judge_cost(self):
         memory = LARGEST.get(self.case.id, MOST_MEMORY)
         for done in self.runs:
@@ -219,6 +260,8 @@ class Examination:
         self.judge_tool(image, said)
         require(measure.snapshot(folder) == before, "reading changed files")
         self.judge_write(said)
+        self.judge_repair(said, content, outcome)
+        self.judge_salvage(said, content)
         if not SANITIZED:
             self.judge_cost()
         return outcome
