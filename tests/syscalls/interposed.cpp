@@ -49,6 +49,17 @@ bool interrupted(const char* function) {
   return fails_now(function, trouble.interrupt, EINTR);
 }
 
+bool not_offered(const char* function, bool lacking, int error) {
+  if (!active || !lacking) return false;
+  count(function);
+  errno = error;
+  return true;
+}
+
+bool bare(const char* function, int error) {
+  return not_offered(function, trouble.bare_file_system, error);
+}
+
 std::size_t shortened(const char* function, std::size_t size) {
   if (!active || trouble.most_bytes == 0 || size <= trouble.most_bytes) return size;
   count(function);
@@ -95,14 +106,28 @@ ssize_t pwrite(int file, const void* data, std::size_t size, off_t offset) {
 
 ssize_t copy_file_range(int in, off_t* in_offset, int out, off_t* out_offset, std::size_t size,
                         unsigned flags) {
-  if (interrupted("copy_file_range")) return -1;
+  if (interrupted("copy_file_range") || bare("copy_file_range", EXDEV)) return -1;
   return call<decltype(::copy_file_range)>("copy_file_range", in, in_offset, out, out_offset,
                                            shortened("copy_file_range", size), flags);
 }
 
 int fallocate(int file, int mode, off_t offset, off_t length) {
-  if (interrupted("fallocate")) return -1;
+  if (interrupted("fallocate") || bare("fallocate", EOPNOTSUPP)) return -1;
   return call<decltype(::fallocate)>("fallocate", file, mode, offset, length);
+}
+
+off_t lseek(int file, off_t offset, int whence) noexcept {
+  if ((whence == SEEK_HOLE || whence == SEEK_DATA) && bare("lseek", EINVAL)) return -1;
+  return call<decltype(::lseek)>("lseek", file, offset, whence);
+}
+
+int ioctl(int file, unsigned long request, ...) noexcept {
+  va_list rest;
+  va_start(rest, request);
+  void* argument = va_arg(rest, void*);
+  va_end(rest);
+  if (bare("ioctl", EOPNOTSUPP)) return -1;
+  return call<int(int, unsigned long, void*)>("ioctl", file, request, argument);
 }
 
 int ftruncate(int file, off_t size) noexcept {
@@ -116,7 +141,7 @@ int fdatasync(int file) {
 }
 
 int fsync(int file) {
-  if (interrupted("fsync")) return -1;
+  if (interrupted("fsync") || bare("fsync", EINVAL)) return -1;
   return call<decltype(::fsync)>("fsync", file);
 }
 
@@ -127,6 +152,7 @@ int rename(const char* from, const char* to) noexcept {
 
 int renameat2(int from_at, const char* from, int to_at, const char* to, unsigned flags) noexcept {
   if (interrupted("renameat2")) return -1;
+  if (flags != 0 && bare("renameat2", EINVAL)) return -1;
   return call<decltype(::renameat2)>("renameat2", from_at, from, to_at, to, flags);
 }
 
@@ -163,7 +189,9 @@ int fcntl(int file, int command, ...) {
   va_start(rest, command);
   void* argument = va_arg(rest, void*);
   va_end(rest);
-  if (command == F_OFD_SETLK && interrupted("fcntl")) return -1;
+  if (command == F_OFD_SETLK) {
+    if (interrupted("fcntl") || not_offered("fcntl", trouble.no_locks, ENOLCK)) return -1;
+  }
   return call<int(int, int, void*)>("fcntl", file, command, argument);
 }
 

@@ -1,4 +1,7 @@
-/// HOSTILE E-05 and E-06: short transfers, EINTR and EAGAIN change nothing of what is done.
+/// HOSTILE E-05, E-06, E-12, E-17: short transfers, EINTR, EAGAIN and file systems that offer
+/// little change nothing of what is done; without locks nothing is opened unless asked for.
+#include <algorithm>
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -193,4 +196,54 @@ TEST_CASE("E-05, E-06: without openat2 as well") {
   const TroubledSyscalls troubled({.interrupt = true, .most_bytes = 4095, .no_openat2 = true});
   CHECK(live("vhd") == expected);
   CHECK(troubled.counts()["openat"] > 0);
+}
+
+TEST_CASE("E-17: a file system that offers little more than reading and writing") {
+  for (const std::string extension : {"vhd", "vhdx"}) {
+    const auto expected = live(extension);
+    const TroubledSyscalls troubled({.bare_file_system = true});
+    CHECK(live(extension) == expected);
+    auto counts = troubled.counts();
+    for (const char* function : {"fallocate", "fsync", "renameat2", "lseek"}) {
+      CHECK_MESSAGE(counts[function] > 0, std::string(function));
+    }
+  }
+}
+
+TEST_CASE("E-12: without locks nothing is opened, unless locks are not wanted") {
+  const ScratchFolder scratch;
+  const fs::path path = scratch / "disk.vhdx";
+  Progress progress;
+  CreateOptions create_options;
+  create_options.target.path = path;
+  create_options.size = disk_size;
+  must(create(create_options, progress));
+  const TroubledSyscalls troubled({.no_locks = true});
+  for (const Access access : {Access::read_only, Access::read_write}) {
+    auto how = options(access);
+    CHECK_FALSE(Disk::open(path, how));
+    how.lock = false;
+    CHECK(Disk::open(path, how));
+  }
+  CHECK(troubled.counts()["fcntl"] > 0);
+}
+
+TEST_CASE("E-05, E-06, E-17: copies between files arrive whole") {
+  const ScratchFolder scratch;
+  const auto files = host_file_system();
+  const auto data = pattern(300 * kib, 7);
+  const auto source = must(files->create_beside(scratch / "source"));
+  const auto target = must(files->create_beside(scratch / "target"));
+  must(source->write_at(0, data));
+  std::vector<std::byte> back(data.size() - 1);
+  for (const SyscallTrouble& trouble :
+       {SyscallTrouble{.interrupt = true, .most_bytes = 4095}, SyscallTrouble{.again = true},
+        SyscallTrouble{.bare_file_system = true}}) {
+    must(target->resize(0));
+    const TroubledSyscalls troubled(trouble);
+    must(target->copy_from(*source, 1, 5, data.size() - 1));
+    must(target->read_at(5, back));
+    CHECK(std::equal(back.begin(), back.end(), data.begin() + 1));
+    CHECK_FALSE(troubled.counts().empty());
+  }
 }

@@ -1,6 +1,6 @@
 """The machine on a bad day (HOSTILE section 4): permissions, other processes, limits, clocks.
 
-What a failing disk does to the library (E-01 .. E-07, E-17, E-18) is tested with fault files.
+What storage and system calls do to the library is tested elsewhere (docs/crash-safety.md).
 """
 import datetime
 import os
