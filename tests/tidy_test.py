@@ -202,9 +202,10 @@ def sleeps(source):
 def headers(source):
     if not source.is_header:
         return
-    if "#pragma once" not in source.lines:
+    is_guarded = any(line.startswith("#ifndef ") for line in source.lines[:60])  # headers of C
+    if "#pragma once" not in source.lines and not is_guarded:
         yield 1, "no #pragma once"
-    if not source.lines or not source.lines[0].startswith("//"):
+    if not source.lines or not source.lines[0].startswith(("//", "/*")):
         yield 1, "a header begins with a comment that states its purpose"
     yield from search(source, r"\busing\s+namespace\b")
 

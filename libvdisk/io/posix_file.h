@@ -29,6 +29,7 @@ class PosixFile : public File {
   [[nodiscard]] Result<u64> allocated_size() const override;
   [[nodiscard]] Result<FileId> identity() const override;
   [[nodiscard]] Result<i64> modified_time() const override;
+  [[nodiscard]] std::optional<int> native_descriptor() const override { return descriptor_.get(); }
   [[nodiscard]] const std::string& name() const override { return name_; }
 
   [[nodiscard]] int descriptor() const { return descriptor_.get(); }

@@ -13,6 +13,7 @@
 #include "vdisk/format.h"
 #include "vdisk/image.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// What to do about a dirty VHDX log.
@@ -127,3 +128,4 @@ Status write_unaligned(Disk& disk, u64 offset, std::span<const std::byte> data);
 Status zero_unaligned(Disk& disk, u64 offset, u64 length);
 
 }  // namespace vdisk
+#pragma GCC visibility pop

@@ -13,6 +13,7 @@
 
 #include "vdisk/types.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// One enumerator for each cause. The first group has small Win32 numbers, the second the
@@ -166,3 +167,4 @@ using Status = Result<void>;
 }
 
 }  // namespace vdisk
+#pragma GCC visibility pop

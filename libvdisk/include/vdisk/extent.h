@@ -3,6 +3,7 @@
 
 #include "vdisk/types.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// What an image file says about a range of the guest's disk.
@@ -29,3 +30,4 @@ struct Hole {
 };
 
 }  // namespace vdisk
+#pragma GCC visibility pop

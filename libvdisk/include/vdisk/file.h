@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "vdisk/error.h"
 #include "vdisk/extent.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// Identifies an open file independent of its name.
@@ -58,6 +60,9 @@ class File {
   [[nodiscard]] virtual Result<FileId> identity() const = 0;
   /// Last modification, seconds since 1970 (VHD parent time stamps).
   [[nodiscard]] virtual Result<i64> modified_time() const { return i64{0}; }
+  /// The operating system's descriptor, for callers that do their own payload I/O; owned by the
+  /// file. Empty where there is none (memory, a log replayed in memory, storage of the caller).
+  [[nodiscard]] virtual std::optional<int> native_descriptor() const { return std::nullopt; }
   /// The name used in error messages.
   [[nodiscard]] virtual const std::string& name() const = 0;
 };
@@ -111,3 +116,4 @@ class FileSystem {
 [[nodiscard]] std::shared_ptr<FileSystem> host_file_system();
 
 }  // namespace vdisk
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 
 #include "vdisk/image.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// Which field gives the size of a VHD (FORMATS 1.5).
@@ -178,3 +179,4 @@ struct Format {
 };
 
 }  // namespace vdisk
+#pragma GCC visibility pop

@@ -9,6 +9,7 @@
 
 #include "vdisk/types.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// A GUID in the byte order in which its text is written (RFC 4122). The VHDX decoder swaps the
@@ -28,3 +29,4 @@ struct Guid {
 [[nodiscard]] Guid random_guid();
 
 }  // namespace vdisk
+#pragma GCC visibility pop

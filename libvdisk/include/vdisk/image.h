@@ -17,6 +17,7 @@
 #include "vdisk/file.h"
 #include "vdisk/guid.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 enum class ImageType { fixed, dynamic, differencing };
@@ -140,3 +141,4 @@ class Image {
 };
 
 }  // namespace vdisk
+#pragma GCC visibility pop

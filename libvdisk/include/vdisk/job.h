@@ -10,6 +10,7 @@
 
 #include "vdisk/progress.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// A code and a percentage (compare IVdsAsync::QueryStatus): 0..99 while pending, 100 once ended,
@@ -134,3 +135,4 @@ class [[nodiscard]] Job {
 };
 
 }  // namespace vdisk
+#pragma GCC visibility pop

@@ -13,6 +13,7 @@
 #include "vdisk/format.h"
 #include "vdisk/progress.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// Result of create, convert and snapshot.
@@ -283,3 +284,4 @@ Status dump(const std::filesystem::path& path, const OpenOptions& options,
 [[nodiscard]] std::optional<std::string> format_for_extension(const std::filesystem::path& path);
 
 }  // namespace vdisk
+#pragma GCC visibility pop

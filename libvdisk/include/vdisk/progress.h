@@ -6,6 +6,7 @@
 
 #include "vdisk/error.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// One snapshot of an operation (compare VIRTUAL_DISK_PROGRESS). Only operation_status tells
@@ -48,3 +49,4 @@ class Progress {
 };
 
 }  // namespace vdisk
+#pragma GCC visibility pop

@@ -1,0 +1,212 @@
+/// The operations as jobs: options in, a tagged structure out.
+#include "vdisk/operations.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "capi/job.h"
+#include "capi/options.h"
+#include "capi/status.h"
+
+namespace vdisk::capi {
+
+namespace {
+
+vdisk_output of_type(vdisk_output_type type) {
+  vdisk_output output{};
+  output.struct_size = sizeof output;
+  output.type = type;
+  return output;
+}
+
+template <std::size_t Size>
+void copy_text(const std::string& text, char (&target)[Size]) {
+  const std::size_t length = std::min(text.size(), Size - 1);
+  std::memcpy(target, text.data(), length);
+  target[length] = '\0';
+}
+
+vdisk_output output_of(const CreatedDisk& created) {
+  auto output = of_type(VDISK_OUTPUT_CREATED);
+  std::copy(created.id.bytes.begin(), created.id.bytes.end(), output.value.created.id);
+  output.value.created.virtual_size = created.virtual_size;
+  return output;
+}
+
+vdisk_output output_of(const Merged& merged) {
+  auto output = of_type(VDISK_OUTPUT_MERGED);
+  output.value.merged.merged_bytes = merged.merged_bytes;
+  return output;
+}
+
+vdisk_output output_of(const Resized& resized) {
+  auto output = of_type(VDISK_OUTPUT_RESIZED);
+  output.value.resized = {resized.old_size, resized.new_size, resized.reclaimed_bytes};
+  return output;
+}
+
+vdisk_output output_of(const Comparison& comparison) {
+  auto output = of_type(VDISK_OUTPUT_COMPARISON);
+  output.value.comparison = {comparison.size_a, comparison.size_b,
+                             comparison.first_difference.value_or(0),
+                             comparison.identical ? 1U : 0U};
+  return output;
+}
+
+vdisk_output output_of(const Digest& digest) {
+  auto output = of_type(VDISK_OUTPUT_DIGEST);
+  output.value.digest.virtual_size = digest.virtual_size;
+  output.value.digest.bytes_hashed = digest.bytes_hashed;
+  copy_text(digest.algorithm, output.value.digest.algorithm);
+  copy_text(digest.hex, output.value.digest.hex);
+  return output;
+}
+
+vdisk_output output_of(const std::vector<LayerReport>& layers) {
+  auto output = of_type(VDISK_OUTPUT_CHECK);
+  auto& sum = output.value.check;
+  sum.clean = 1;
+  for (const auto& [path, report] : layers) {
+    sum.findings += report.findings.size() + report.suppressed_findings;
+    sum.blocks_total += report.blocks_total;
+    sum.blocks_allocated += report.blocks_allocated;
+    sum.bytes_reclaimable += report.bytes_reclaimable;
+    if (!report.clean()) sum.clean = 0;
+  }
+  return output;
+}
+
+/// Starts `operation(options, progress)`, a function of vdisk/operations.h.
+template <class Options, class Output>
+Status run(Result<Output> (*operation)(const Options&, Progress&), Options options,
+           vdisk_job** job) {
+  return start(
+      [operation, options = std::move(options)](Progress& progress) -> Result<vdisk_output> {
+        auto output = operation(options, progress);
+        if (!output) return std::unexpected(std::move(output).error());
+        return output_of(*output);
+      },
+      job);
+}
+
+/// A path or the options for opening, or the reason why there are none; the first wins.
+class Inputs {
+ public:
+  std::filesystem::path path(const char* name, const char* argument) {
+    return keep(path_of(name, argument));
+  }
+  OpenOptions open(const vdisk_open_options* given) { return keep(open_options(given)); }
+  template <class Value>
+  Value keep(Result<Value> result) {
+    if (result) return *std::move(result);
+    if (status_) status_ = std::unexpected(std::move(result).error());
+    return {};
+  }
+  [[nodiscard]] const Status& status() const { return status_; }
+
+ private:
+  Status status_;
+};
+
+std::optional<std::filesystem::path> optional_path(const char* name) {
+  if (name == nullptr) return std::nullopt;
+  return std::filesystem::path(name);
+}
+
+}  // namespace
+
+}  // namespace vdisk::capi
+
+namespace capi = vdisk::capi;
+
+vdisk_status vdisk_create(const vdisk_target* target, uint64_t size, const char* source,
+                          const char* parent, const vdisk_open_options* open, vdisk_job** job,
+                          vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::CreateOptions options{.target = inputs.keep(capi::target(target))};
+    if (size != 0) options.size = size;
+    options.source = capi::optional_path(source);
+    options.parent = capi::optional_path(parent);
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::create, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_convert(const char* source, const vdisk_target* target,
+                           const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::ConvertOptions options;
+    options.source = inputs.path(source, "source");
+    options.target = inputs.keep(capi::target(target));
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::convert, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_expand(const char* path, uint64_t size, const vdisk_open_options* open,
+                          vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::ExpandOptions options;
+    options.path = inputs.path(path, "path");
+    options.size = size;
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::expand, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_merge(const char* child, const vdisk_merge_options* given,
+                         const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::MergeOptions options = inputs.keep(capi::merge_options(given));
+    options.child = inputs.path(child, "child");
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::merge, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_compare(const char* a, const char* b, const vdisk_open_options* open,
+                           vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::CompareOptions options;
+    options.a = inputs.path(a, "a");
+    options.b = inputs.path(b, "b");
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::compare, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_hash(const char* path, uint32_t sha256, const vdisk_open_options* open,
+                        vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::HashOptions options;
+    options.path = inputs.path(path, "path");
+    if (sha256 != 0) options.algorithm = vdisk::DigestAlgorithm::sha256;
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::hash, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_check(const char* path, uint32_t chain, const vdisk_open_options* open,
+                         vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::CheckOptions options;
+    options.path = inputs.path(path, "path");
+    options.chain = chain != 0;
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::check, std::move(options), job);
+  });
+}

@@ -1,0 +1,15 @@
+/// Options of the C interface as those of the library.
+#pragma once
+
+#include "vdisk.h"
+#include "vdisk/operations.h"
+
+namespace vdisk::capi {
+
+Result<OpenOptions> open_options(const vdisk_open_options* given);
+Result<Target> target(const vdisk_target* given);
+Result<MergeOptions> merge_options(const vdisk_merge_options* given);
+/// Errors: invalid_argument for null or an empty name.
+Result<std::filesystem::path> path_of(const char* name, const char* argument);
+
+}  // namespace vdisk::capi

@@ -1,0 +1,178 @@
+"""The shared library and the shapes of its C interface (vdisk.h)."""
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+from ctypes import (POINTER, Structure, Union, byref, c_char, c_char_p, c_int, c_size_t, c_uint8,
+                    c_uint32, c_uint64, c_void_p)
+
+SONAME = "libvdisk.so.0"
+
+
+class OpenOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("access", c_uint32), ("read_log", c_uint32),
+                ("parents", c_uint32), ("no_lock", c_uint32), ("vhd_size_by_chs", c_uint32),
+                ("allow_device", c_uint32), ("format", c_char_p), ("parent", c_char_p),
+                ("parent_roots", POINTER(c_char_p)), ("metadata_cache_bytes", c_uint64),
+                ("store", c_void_p)]
+
+
+class LayerInfo(Structure):
+    _fields_ = [("struct_size", c_size_t), ("type", c_uint32), ("block_size", c_uint32),
+                ("logical_sector_size", c_uint32), ("physical_sector_size", c_uint32),
+                ("virtual_size", c_uint64), ("file_size", c_uint64),
+                ("allocated_size", c_uint64), ("id", c_uint8 * 16), ("dirty", c_uint32),
+                ("has_parent", c_uint32), ("format", c_char * 16)]
+
+
+class Extent(Structure):
+    _fields_ = [("offset", c_uint64), ("length", c_uint64), ("file_offset", c_uint64),
+                ("state", c_uint32), ("depth", c_uint32)]
+
+
+class Progress(Structure):
+    _fields_ = [("operation_status", c_int), ("current_value", c_uint64),
+                ("completion_value", c_uint64)]
+
+
+class Target(Structure):
+    _fields_ = [("struct_size", c_size_t), ("path", c_char_p), ("format", c_char_p),
+                ("type", c_uint32), ("block_size", c_uint32), ("logical_sector_size", c_uint32),
+                ("physical_sector_size", c_uint32), ("id", POINTER(c_uint8)),
+                ("replace", c_uint32), ("reserved", c_uint32)]
+
+
+class MergeOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("depth", c_uint32), ("all", c_uint32),
+                ("base", c_char_p), ("delete_children", c_uint32), ("force_siblings", c_uint32)]
+
+
+class _Created(Structure):
+    _fields_ = [("id", c_uint8 * 16), ("virtual_size", c_uint64)]
+
+
+class _Merged(Structure):
+    _fields_ = [("merged_bytes", c_uint64)]
+
+
+class _Resized(Structure):
+    _fields_ = [("old_size", c_uint64), ("new_size", c_uint64), ("reclaimed_bytes", c_uint64)]
+
+
+class _Comparison(Structure):
+    _fields_ = [("size_a", c_uint64), ("size_b", c_uint64), ("first_difference", c_uint64),
+                ("identical", c_uint32)]
+
+
+class _Digest(Structure):
+    _fields_ = [("virtual_size", c_uint64), ("bytes_hashed", c_uint64),
+                ("algorithm", c_char * 32), ("hex", c_char * 72)]
+
+
+class _Check(Structure):
+    _fields_ = [("findings", c_uint64), ("blocks_total", c_uint64),
+                ("blocks_allocated", c_uint64), ("bytes_reclaimable", c_uint64),
+                ("clean", c_uint32)]
+
+
+class _Value(Union):
+    _fields_ = [("created", _Created), ("merged", _Merged), ("resized", _Resized),
+                ("comparison", _Comparison), ("digest", _Digest), ("check", _Check)]
+
+
+class Output(Structure):
+    _fields_ = [("struct_size", c_size_t), ("type", c_int), ("value", _Value)]
+
+
+_ERROR = POINTER(c_void_p)
+_DISK = c_void_p
+_JOB = c_void_p
+_OPEN = POINTER(OpenOptions)
+
+# name: (result, arguments)
+_FUNCTIONS = {
+    "vdisk_version": (c_char_p, []),
+    "vdisk_status_name": (c_char_p, [c_int]),
+    "vdisk_status_kind": (c_char_p, [c_int]),
+    "vdisk_error_message": (c_char_p, [c_void_p]),
+    "vdisk_error_os_error": (c_int, [c_void_p]),
+    "vdisk_error_offset": (c_int, [c_void_p, POINTER(c_uint64)]),
+    "vdisk_error_free": (None, [c_void_p]),
+    "vdisk_disk_open": (c_int, [c_char_p, _OPEN, POINTER(_DISK), _ERROR]),
+    "vdisk_disk_close": (c_int, [_DISK, _ERROR]),
+    "vdisk_disk_free": (None, [_DISK]),
+    "vdisk_disk_size": (c_uint64, [_DISK]),
+    "vdisk_disk_logical_sector_size": (c_uint32, [_DISK]),
+    "vdisk_disk_depth": (c_size_t, [_DISK]),
+    "vdisk_disk_complete": (c_int, [_DISK]),
+    "vdisk_disk_layer": (c_int, [_DISK, c_size_t, POINTER(LayerInfo), _ERROR]),
+    "vdisk_disk_layer_path": (c_char_p, [_DISK, c_size_t]),
+    "vdisk_disk_read": (c_int, [_DISK, c_uint64, c_void_p, c_size_t, _ERROR]),
+    "vdisk_disk_write": (c_int, [_DISK, c_uint64, c_void_p, c_size_t, _ERROR]),
+    "vdisk_disk_zero": (c_int, [_DISK, c_uint64, c_uint64, _ERROR]),
+    "vdisk_disk_discard": (c_int, [_DISK, c_uint64, c_uint64, _ERROR]),
+    "vdisk_disk_flush": (c_int, [_DISK, _ERROR]),
+    "vdisk_disk_map": (c_int, [_DISK, c_uint64, c_uint64, POINTER(Extent), _ERROR]),
+    "vdisk_job_progress": (Progress, [_JOB]),
+    "vdisk_job_query_status": (c_int, [_JOB, POINTER(c_uint32)]),
+    "vdisk_job_wait": (c_int, [_JOB, _ERROR]),
+    "vdisk_job_wait_for": (c_int, [_JOB, c_uint64, _ERROR]),
+    "vdisk_job_cancel": (c_int, [_JOB]),
+    "vdisk_job_event_fd": (c_int, [_JOB, _ERROR]),
+    "vdisk_job_output": (c_int, [_JOB, POINTER(Output)]),
+    "vdisk_job_free": (None, [_JOB]),
+    "vdisk_create": (c_int, [POINTER(Target), c_uint64, c_char_p, c_char_p, _OPEN, POINTER(_JOB),
+                             _ERROR]),
+    "vdisk_convert": (c_int, [c_char_p, POINTER(Target), _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_expand": (c_int, [c_char_p, c_uint64, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_merge": (c_int, [c_char_p, POINTER(MergeOptions), _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_compare": (c_int, [c_char_p, c_char_p, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_hash": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_check": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
+}
+
+
+def _load() -> ctypes.CDLL:
+    library = ctypes.CDLL(os.environ.get("VDISK_LIBRARY", SONAME))
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+library = _load()
+
+
+class VdiskError(OSError):
+    """A refusal of the library: `code` and `kind` are stable names, `offset` is a place in a file."""
+
+    def __init__(self, status: int, message: str, os_error: int = 0,
+                 offset: int | None = None) -> None:
+        super().__init__(os_error or None, message)
+        self.code: str = library.vdisk_status_name(status).decode()
+        self.kind: str = library.vdisk_status_kind(status).decode()
+        self.message = message
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def call(function, *arguments) -> None:
+    """Calls a function whose last argument is a vdisk_error **; raises what it reports."""
+    error = c_void_p()
+    status = function(*arguments, byref(error))
+    if status != 0:
+        raise taken(status, error)
+
+
+def taken(status: int, error: c_void_p) -> VdiskError:
+    offset = c_uint64()
+    has_offset = library.vdisk_error_offset(error, byref(offset))
+    failure = VdiskError(status, library.vdisk_error_message(error).decode(errors="replace"),
+                         library.vdisk_error_os_error(error),
+                         offset.value if has_offset else None)
+    library.vdisk_error_free(error)
+    return failure

@@ -1,0 +1,184 @@
+"""Jobs: long operations on threads of the library, and what they give."""
+from __future__ import annotations
+
+import ctypes
+import uuid
+from dataclasses import dataclass
+from typing import Callable, Generic, Iterator, TypeVar
+
+from . import _native as native
+from ._native import VdiskError, call, library, taken
+
+Output = TypeVar("Output")
+
+_PENDING = "pending"
+_TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True)
+class Status:
+    """`operation_status` alone tells completion; the values are a quotient while it is pending."""
+    operation_status: str
+    current_value: int
+    completion_value: int
+
+    @property
+    def fraction(self) -> float:
+        return self.current_value / max(self.completion_value, 1)
+
+
+@dataclass(frozen=True)
+class Created:
+    id: uuid.UUID
+    virtual_size: int
+
+
+@dataclass(frozen=True)
+class Merged:
+    merged_bytes: int
+
+
+@dataclass(frozen=True)
+class Resized:
+    old_size: int
+    new_size: int
+    reclaimed_bytes: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    identical: bool
+    first_difference: int | None
+    size_a: int
+    size_b: int
+
+
+@dataclass(frozen=True)
+class Digest:
+    algorithm: str
+    hex: str
+    virtual_size: int
+    bytes_hashed: int
+
+
+@dataclass(frozen=True)
+class Checked:
+    clean: bool
+    findings: int
+    blocks_total: int
+    blocks_allocated: int
+    bytes_reclaimable: int
+
+
+def _name(status: int) -> str:
+    return library.vdisk_status_name(status).decode()
+
+
+def _output(output: native.Output):
+    value = output.value
+    if output.type == 200:
+        return Created(uuid.UUID(bytes=bytes(value.created.id)), value.created.virtual_size)
+    if output.type == 203:
+        return Merged(value.merged.merged_bytes)
+    if output.type == 204:
+        return Resized(value.resized.old_size, value.resized.new_size,
+                       value.resized.reclaimed_bytes)
+    if output.type == 1000:
+        found = value.comparison
+        first = None if found.identical else found.first_difference
+        return Comparison(bool(found.identical), first, found.size_a, found.size_b)
+    if output.type == 1001:
+        found = value.digest
+        return Digest(found.algorithm.decode(), found.hex.decode(), found.virtual_size,
+                      found.bytes_hashed)
+    found = value.check
+    return Checked(bool(found.clean), found.findings, found.blocks_total, found.blocks_allocated,
+                   found.bytes_reclaimable)
+
+
+class Job(Generic[Output]):
+    """A running operation.
+
+    As a context manager it ends with the block: canceled if it still runs. Iterating gives a Status
+    now and then until the operation has ended.
+
+        with vdisk.convert("a.vhd", "b.vhdx") as job:
+            for status in job:
+                print(f"{status.fraction:.0%}")
+            result = job.wait()
+    """
+
+    def __init__(self, start: Callable, *arguments) -> None:
+        self._handle = ctypes.c_void_p()
+        handle = ctypes.c_void_p()
+        call(start, *arguments, ctypes.byref(handle))
+        self._handle = handle
+
+    def __enter__(self) -> Job[Output]:
+        return self
+
+    def __exit__(self, kind, value, trace) -> None:
+        self.release()
+
+    def __del__(self) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Cancels the operation if it still runs, and waits for its thread."""
+        handle, self._handle = getattr(self, "_handle", None), ctypes.c_void_p()
+        if handle:
+            library.vdisk_job_free(handle)
+
+    def _running(self) -> ctypes.c_void_p:
+        if not self._handle:
+            raise ValueError("the job was released")
+        return self._handle
+
+    @property
+    def status(self) -> Status:
+        progress = library.vdisk_job_progress(self._running())
+        return Status(_name(progress.operation_status), progress.current_value,
+                      progress.completion_value)
+
+    def __iter__(self) -> Iterator[Status]:
+        return self.progress()
+
+    def progress(self, interval: float = 0.1) -> Iterator[Status]:
+        """A status every `interval` seconds, and the final one. Raises nothing: wait() does."""
+        while True:
+            status = self.status
+            yield status
+            if status.operation_status != _PENDING:
+                return
+            library.vdisk_job_wait_for(self._running(), int(interval * 1000), None)
+
+    def wait(self, timeout: float | None = None) -> Output:
+        """The output. Raises VdiskError when the operation failed, TimeoutError in time."""
+        error = ctypes.c_void_p()
+        if timeout is None:
+            status = library.vdisk_job_wait(self._running(), ctypes.byref(error))
+        else:
+            status = library.vdisk_job_wait_for(self._running(), int(timeout * 1000),
+                                                ctypes.byref(error))
+        if status != 0:
+            failure = taken(status, error)
+            if failure.code == _TIMED_OUT:
+                raise TimeoutError(failure.message)
+            raise failure
+        output = native.Output(struct_size=ctypes.sizeof(native.Output))
+        status = library.vdisk_job_output(self._running(), ctypes.byref(output))
+        if status != 0:
+            raise VdiskError(status, "the job has no output")
+        return _output(output)
+
+    def cancel(self) -> str:
+        """"canceled", "already_canceled", or "too_late"."""
+        return _name(library.vdisk_job_cancel(self._running()))
+
+    def fileno(self) -> int:
+        """Readable when the operation has ended: for select, poll and event loops."""
+        error = ctypes.c_void_p()
+        descriptor = library.vdisk_job_event_fd(self._running(), ctypes.byref(error))
+        if descriptor < 0:
+            raise taken(1, error)
+        return descriptor

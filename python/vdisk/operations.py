@@ -1,0 +1,64 @@
+"""The operations of the library; each starts a Job."""
+from __future__ import annotations
+
+import ctypes
+import uuid
+
+from . import _native as native
+from ._native import library
+from ._options import Path, encoded, open_options, target
+from .job import Checked, Comparison, Created, Digest, Job, Merged, Resized
+
+
+def create(path: Path, size: int = 0, *, source: Path | None = None, parent: Path | None = None,
+           format: str | None = None, type: str | None = None, block_size: int | None = None,
+           logical_sector_size: int | None = None, physical_sector_size: int | None = None,
+           id: uuid.UUID | None = None, replace: bool = False, **options) -> Job[Created]:
+    """A new image: empty, a copy of `source`, or a child of `parent`."""
+    wanted = target(path, format=format, type=type, block_size=block_size,
+                    logical_sector_size=logical_sector_size,
+                    physical_sector_size=physical_sector_size, id=id, replace=replace)
+    return Job(library.vdisk_create, ctypes.byref(wanted), size, encoded(source),
+               encoded(parent), ctypes.byref(open_options(**options)))
+
+
+def convert(source: Path, path: Path, *, format: str | None = None, type: str | None = None,
+            block_size: int | None = None, logical_sector_size: int | None = None,
+            physical_sector_size: int | None = None, id: uuid.UUID | None = None,
+            replace: bool = False, **options) -> Job[Created]:
+    """Copies what the guest sees of `source` into a new image."""
+    wanted = target(path, format=format, type=type, block_size=block_size,
+                    logical_sector_size=logical_sector_size,
+                    physical_sector_size=physical_sector_size, id=id, replace=replace)
+    return Job(library.vdisk_convert, encoded(source), ctypes.byref(wanted),
+               ctypes.byref(open_options(**options)))
+
+
+def expand(path: Path, size: int, **options) -> Job[Resized]:
+    return Job(library.vdisk_expand, encoded(path), size, ctypes.byref(open_options(**options)))
+
+
+def merge(child: Path, *, depth: int = 0, all: bool = False, base: Path | None = None,
+          delete_children: bool = False, force_siblings: bool = False, **options) -> Job[Merged]:
+    """Moves what a child holds into its parent, or into an ancestor further down."""
+    wanted = native.MergeOptions(struct_size=ctypes.sizeof(native.MergeOptions), depth=depth,
+                                 all=int(all), base=encoded(base),
+                                 delete_children=int(delete_children),
+                                 force_siblings=int(force_siblings))
+    return Job(library.vdisk_merge, encoded(child), ctypes.byref(wanted),
+               ctypes.byref(open_options(**options)))
+
+
+def compare(a: Path, b: Path, **options) -> Job[Comparison]:
+    return Job(library.vdisk_compare, encoded(a), encoded(b),
+               ctypes.byref(open_options(**options)))
+
+
+def hash(path: Path, *, sha256: bool = False, **options) -> Job[Digest]:
+    return Job(library.vdisk_hash, encoded(path), int(sha256),
+               ctypes.byref(open_options(**options)))
+
+
+def check(path: Path, *, chain: bool = False, **options) -> Job[Checked]:
+    return Job(library.vdisk_check, encoded(path), int(chain),
+               ctypes.byref(open_options(**options)))
