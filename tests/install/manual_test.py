@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Manual pages and completions that tools/manual wrote: complete, well-formed, and alive.
+
+    manual_test.py TOOL FOLDER
+"""
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+TOOL, FOLDER = sys.argv.pop(1), sys.argv.pop(1)
+
+
+def text_of(*names):
+    with open(os.path.join(FOLDER, *names)) as file:
+        return file.read()
+
+
+def help_of(*words):
+    return subprocess.run([TOOL, "help", *words], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+VERBS = re.findall(r"^  (\w+) +\w", help_of().partition("\nExamples:")[0], re.M)
+
+
+class Pages(unittest.TestCase):
+    def test_every_verb_has_a_page_with_every_option_and_an_example(self):
+        self.assertGreater(len(VERBS), 10)
+        for verb in VERBS:
+            page = text_of("man1", f"vdisk-tool-{verb}.1").replace("\\-", "-")
+            options = set(re.findall(r"(?<![\w-])--[a-z0-9-]+", help_of(verb).split("Examples:")[0]))
+            bold = set(re.findall(r"\\fB(--[a-z0-9-]+)\\fR", page))
+            self.assertLessEqual(bold, options, verb)
+            listed = set(re.findall(r"^ +(?:-\w,)?(--[a-z0-9-]+)", help_of(verb), re.M))
+            self.assertEqual(bold, listed, verb)
+            self.assertIn(".SH EXAMPLES", page)
+
+    def test_pages_are_well_formed(self):
+        for section in ("man1", "man3"):
+            for name in sorted(os.listdir(os.path.join(FOLDER, section))):
+                done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z",
+                                       os.path.join(FOLDER, section, name)],
+                                      stderr=subprocess.PIPE, text=True)
+                warnings = [line for line in done.stderr.splitlines() if "can't break" not in line]
+                self.assertEqual(warnings, [], name)
+
+    def test_the_library_page_has_every_function(self):
+        page = text_of("man3", "libvdisk.3")
+        for name in ("vdisk_disk_open", "vdisk_merge", "vdisk_job_wait", "vdisk_status_name"):
+            self.assertIn(name, page)
+
+
+class Completions(unittest.TestCase):
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        quoted = " ".join(f"'{word}'" for word in words)
+        script = (f". {FOLDER}/completions/bash/vdisk-tool; COMP_WORDS=({quoted}); "
+                  f"COMP_CWORD={len(words) - 1}; _vdisk_tool; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+        return subprocess.run(["bash", "-c", script], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.split()
+
+    def test_bash(self):
+        self.assertEqual(set(self.complete("vdisk-tool", "")), set(VERBS) | {"help", "--help",
+                                                                           "--version"})
+        self.assertEqual(self.complete("vdisk-tool", "cre"), ["create"])
+        self.assertIn("--block-size", self.complete("vdisk-tool", "create", "--b"))
+        self.assertEqual(set(self.complete("vdisk-tool", "create", "--type", "")),
+                         {"dynamic", "fixed", "differencing"})
+        self.assertIn("64G", self.complete("vdisk-tool", "create", "--size", ""))
+        self.assertEqual(self.complete("vdisk-tool", "help", "mer"), ["merge"])
+
+    def test_zsh_is_well_formed(self):
+        done = subprocess.run(["zsh", "-n", f"{FOLDER}/completions/zsh/_vdisk-tool"],
+                              stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    unittest.main()
