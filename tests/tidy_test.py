@@ -42,7 +42,7 @@ THIRD_PARTY = (
 # Memory may be reinterpreted here too: a C library takes its bytes as unsigned char.
 CASTS = {"libvdisk/engine/hash.cpp"}
 # Operating system headers: only the seam to storage, threads and random numbers may see them.
-SYSTEM = r"libvdisk/(io|job)/|libvdisk/base/guid\.cpp|tools/|tests/|fuzz/|bench/"
+SYSTEM = r"libvdisk/(io|job|capi)/|libvdisk/base/guid\.cpp|tools/|tests/|fuzz/|bench/|examples/"
 # Standard headers that formats must not use: they are fuzzed on memory, without threads.
 NOT_IN_FORMATS = {"thread", "filesystem", "fstream", "iostream", "future", "condition_variable"}
 

@@ -218,7 +218,8 @@ typedef struct vdisk_open_options {
   uint64_t metadata_cache_bytes;    /* for each image; 0: 8 MiB */
   const vdisk_store *store;         /* NULL: the host's file system */
 } vdisk_open_options;
-#define VDISK_OPEN_OPTIONS_INIT {sizeof(vdisk_open_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL}
+#define VDISK_OPEN_OPTIONS_INIT \
+  {sizeof(vdisk_open_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL}
 
 /*
  * The guest's disk: an image and its chain of parents. Threads: every function but

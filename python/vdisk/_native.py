@@ -146,7 +146,7 @@ library = _load()
 
 
 class VdiskError(OSError):
-    """A refusal of the library: `code` and `kind` are stable names, `offset` is a place in a file."""
+    """A refusal of the library: `code` and `kind` are stable names, `offset` a place in a file."""
 
     def __init__(self, status: int, message: str, os_error: int = 0,
                  offset: int | None = None) -> None:

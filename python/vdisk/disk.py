@@ -44,7 +44,7 @@ class Layer:
 class Disk:
     """An open disk; a context manager that closes it. Safe for use from several threads.
 
-    Left with an exception, it is dropped as a crash would leave it: what flush() acknowledged stays.
+    Left with an exception, it is dropped as a crash would leave it: what was flushed stays.
     """
 
     def __init__(self, path: Path, **options) -> None:

@@ -8,7 +8,10 @@ work=$build/tests/packages
 rm -rf "$work"
 mkdir -p "$work/debs"
 
-(cd "$build" && cpack -G DEB -B "$work/debs" >"$work/cpack.log" 2>&1) || { cat "$work/cpack.log"; exit 1; }
+if ! (cd "$build" && cpack -G DEB -B "$work/debs" >"$work/cpack.log" 2>&1); then
+  cat "$work/cpack.log"
+  exit 1
+fi
 for package in libvdisk0 libvdisk-dev vdisk-tool python3-vdisk; do
   compgen -G "$work/debs/${package}_*.deb" >/dev/null || { echo "not built: $package"; exit 1; }
 done
@@ -21,8 +24,11 @@ root=$work/root
 mkdir -p "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/info" "$root/etc"
 touch "$root/var/lib/dpkg/status"
 # The root has no other packages: their files are the host's.
-dpkg --root="$root" --force-depends --force-not-root --force-script-chrootless --log="$work/dpkg.log" \
-  --install "$work"/debs/*.deb >/dev/null 2>"$work/dpkg.err" || { cat "$work/dpkg.err"; exit 1; }
+if ! dpkg --root="$root" --force-depends --force-not-root --force-script-chrootless \
+     --log="$work/dpkg.log" --install "$work"/debs/*.deb >/dev/null 2>"$work/dpkg.err"; then
+  cat "$work/dpkg.err"
+  exit 1
+fi
 
 cd "$work"
 "$root/usr/bin/vdisk-tool" create disk.vhdx --size 64M
