@@ -6,6 +6,7 @@
 #include "vdisk/error.h"
 #include "vdisk/extent.h"
 
+#pragma GCC visibility push(default)
 namespace vdisk {
 
 /// A block that the file stores.
@@ -62,3 +63,4 @@ class BlockStore {
 };
 
 }  // namespace vdisk
+#pragma GCC visibility pop
