@@ -88,6 +88,10 @@ Status need(const void* pointer, const char* what) {
   return fail(Errc::invalid_argument, std::string(what) + ": missing");
 }
 
+Status need_bytes(const void* data, std::size_t length) {
+  return length == 0 ? Status() : need(data, "data");
+}
+
 }  // namespace
 
 }  // namespace vdisk::capi
@@ -151,6 +155,7 @@ vdisk_status vdisk_disk_read(const vdisk_disk* disk, uint64_t offset, void* data
                              vdisk_error** error) {
   return capi::guarded(error, [&]() -> Status {
     if (auto given = capi::need(disk, "disk"); !given) return given;
+    if (auto given = capi::need_bytes(data, length); !given) return given;
     return disk->disk.read(offset, {static_cast<std::byte*>(data), length});
   });
 }
@@ -159,6 +164,7 @@ vdisk_status vdisk_disk_write(vdisk_disk* disk, uint64_t offset, const void* dat
                               vdisk_error** error) {
   return capi::guarded(error, [&]() -> Status {
     if (auto given = capi::need(disk, "disk"); !given) return given;
+    if (auto given = capi::need_bytes(data, length); !given) return given;
     return disk->disk.write(offset, {static_cast<const std::byte*>(data), length});
   });
 }

@@ -33,6 +33,17 @@ vdisk_output output_of(const CreatedDisk& created) {
   return output;
 }
 
+vdisk_output output_of(const Compacted& compacted) {
+  auto output = of_type(VDISK_OUTPUT_COMPACTED);
+  auto& value = output.value.compacted;
+  value.reclaimed_bytes = compacted.reclaimed_bytes;
+  value.moved_blocks = compacted.moved_blocks;
+  value.old_file_size = compacted.old_file_size;
+  value.new_file_size = compacted.new_file_size;
+  copy_text(std::string(name(compacted.no_gain)), value.no_gain);
+  return output;
+}
+
 vdisk_output output_of(const Merged& merged) {
   auto output = of_type(VDISK_OUTPUT_MERGED);
   output.value.merged.merged_bytes = merged.merged_bytes;
@@ -169,6 +180,25 @@ vdisk_status vdisk_merge(const char* child, const vdisk_merge_options* given,
     options.open = inputs.open(open);
     if (!inputs.status()) return inputs.status();
     return capi::run(vdisk::merge, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_compact(const char* path, uint32_t mode, uint32_t punch,
+                           const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    if (mode > VDISK_COMPACT_ESTIMATE) {
+      return vdisk::fail(vdisk::Errc::invalid_argument,
+                         "mode: " + std::to_string(mode) + " is not known");
+    }
+    capi::Inputs inputs;
+    vdisk::CompactOptions options;
+    options.path = inputs.path(path, "path");
+    options.estimate = mode == VDISK_COMPACT_ESTIMATE;
+    options.copy = mode == VDISK_COMPACT_COPY;
+    options.punch = punch != 0;
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::compact, std::move(options), job);
   });
 }
 

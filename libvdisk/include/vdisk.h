@@ -31,17 +31,17 @@ extern "C" {
 
 /* ---- Versions ------------------------------------------------------------------------------ */
 
-/* Of this header. The interface only grows while VDISK_ABI stays the same. */
+/** Of this header. The interface only grows while VDISK_ABI stays the same. */
 #define VDISK_ABI 0
 
-/* "major.minor.patch" of the library; static. */
-const char *vdisk_version(void);
-/* VDISK_ABI of the library. */
+/** "major.minor.patch" of the library; static. */
+const char* vdisk_version(void);
+/** VDISK_ABI of the library. */
 uint32_t vdisk_abi(void);
 
 /* ---- Status codes -------------------------------------------------------------------------- */
 
-/* One number for each cause; the numbers never change. docs/jobs.md tells the Win32 codes. */
+/** One number for each cause; the numbers never change. docs/jobs.md tells the Win32 codes. */
 typedef enum vdisk_status {
   VDISK_SUCCESS = 0,
   VDISK_FILE_NOT_FOUND = 1,
@@ -128,30 +128,30 @@ typedef enum vdisk_status {
   VDISK_INTERNAL = 82,
 } vdisk_status;
 
-/* Stable lower-case name ("parent_not_found"); static, never NULL. */
-const char *vdisk_status_name(vdisk_status status);
-/* One plain sentence; static, never NULL. */
-const char *vdisk_status_describe(vdisk_status status);
-/* The group of causes ("corrupt", "truncated", "io" ...); static, never NULL. */
-const char *vdisk_status_kind(vdisk_status status);
-/* The numbers that Windows uses for the cause. */
+/** Stable lower-case name ("parent_not_found"); static, never NULL. */
+const char* vdisk_status_name(vdisk_status status);
+/** One plain sentence; static, never NULL. */
+const char* vdisk_status_describe(vdisk_status status);
+/** The group of causes ("corrupt", "truncated", "io" ...); static, never NULL. */
+const char* vdisk_status_kind(vdisk_status status);
+/** The numbers that Windows uses for the cause. */
 uint32_t vdisk_status_win32(vdisk_status status);
 uint32_t vdisk_status_hresult(vdisk_status status);
 uint32_t vdisk_status_vds(vdisk_status status);
 
 typedef struct vdisk_error vdisk_error;
-vdisk_status vdisk_error_status(const vdisk_error *error);
-/* "<path>: <structure> at <offset>: <found>, expected <expected>"; lives as long as the error. */
-const char *vdisk_error_message(const vdisk_error *error);
-/* errno of the failed system call, or 0. */
-int vdisk_error_os_error(const vdisk_error *error);
-/* Whether the error belongs to a place in a file, and which. */
-int vdisk_error_offset(const vdisk_error *error, uint64_t *offset);
-void vdisk_error_free(vdisk_error *error);
+vdisk_status vdisk_error_status(const vdisk_error* error);
+/** "<path>: <structure> at <offset>: <found>, expected <expected>"; lives as long as the error. */
+const char* vdisk_error_message(const vdisk_error* error);
+/** errno of the failed system call, or 0. */
+int vdisk_error_os_error(const vdisk_error* error);
+/** Whether the error belongs to a place in a file, and which. */
+int vdisk_error_offset(const vdisk_error* error, uint64_t* offset);
+void vdisk_error_free(vdisk_error* error);
 
 /* ---- Storage of the caller ----------------------------------------------------------------- */
 
-/*
+/**
  * One open file of the caller. The functions return 0, or an errno value (EIO, ENOSPC ...); they
  * are called from several threads at once. Only `zero`, `punch` and `close` may be NULL.
  * `read` fills all of `data`, or fails; ENODATA means behind the end. `write` and `zero` extend
@@ -159,17 +159,17 @@ void vdisk_error_free(vdisk_error *error);
  */
 typedef struct vdisk_file_calls {
   size_t struct_size;
-  int (*read)(void *file, uint64_t offset, void *data, size_t length);
-  int (*write)(void *file, uint64_t offset, const void *data, size_t length);
-  int (*zero)(void *file, uint64_t offset, uint64_t length);
-  int (*punch)(void *file, uint64_t offset, uint64_t length);
-  int (*size)(void *file, uint64_t *size);
-  int (*resize)(void *file, uint64_t size);
-  int (*flush)(void *file);
-  void (*close)(void *file);
+  int (*read)(void* file, uint64_t offset, void* data, size_t length);
+  int (*write)(void* file, uint64_t offset, const void* data, size_t length);
+  int (*zero)(void* file, uint64_t offset, uint64_t length);
+  int (*punch)(void* file, uint64_t offset, uint64_t length);
+  int (*size)(void* file, uint64_t* size);
+  int (*resize)(void* file, uint64_t size);
+  int (*flush)(void* file);
+  void (*close)(void* file);
 } vdisk_file_calls;
 
-/*
+/**
  * Where images and parents are found instead of in the host's file system. Names are absolute
  * paths with '/', without "." and "..". `open` returns ENOENT for a name that is not there, EBUSY
  * for one in use. The same name must give the same `id`, another one another, as long as a file
@@ -180,19 +180,19 @@ typedef struct vdisk_file_calls {
  */
 typedef struct vdisk_store {
   size_t struct_size;
-  void *context;
-  const vdisk_file_calls *file;
-  int (*open)(void *context, const char *name, int writable, void **file, uint64_t *id);
-  int (*create)(void *context, const char *name, void **file, uint64_t *id);
-  int (*publish)(void *context, void *file, const char *name, int replace);
-  int (*remove)(void *context, const char *name);
+  void* context;
+  const vdisk_file_calls* file;
+  int (*open)(void* context, const char* name, int writable, void** file, uint64_t* id);
+  int (*create)(void* context, const char* name, void** file, uint64_t* id);
+  int (*publish)(void* context, void* file, const char* name, int replace);
+  int (*remove)(void* context, const char* name);
 } vdisk_store;
 
 /* ---- Opening ------------------------------------------------------------------------------- */
 
 enum { VDISK_READ_ONLY = 0, VDISK_READ_WRITE = 1 };
 
-/* What to do about a dirty VHDX log (docs/vdisk-tool.md, --read-log). */
+/** What to do about a dirty VHDX log (docs/vdisk-tool.md, --read-log). */
 enum {
   VDISK_LOG_AUTOMATIC = 0,
   VDISK_LOG_REPLAY = 1,
@@ -201,149 +201,149 @@ enum {
   VDISK_LOG_IGNORE = 4
 };
 
-/* Which parents may be opened: none, or those below the child's directory and the roots. */
+/** Which parents may be opened: none, or those below the child's directory and the roots. */
 enum { VDISK_PARENTS_NONE = 0, VDISK_PARENTS_BESIDE = 1 };
 
 typedef struct vdisk_open_options {
   size_t struct_size;
-  uint32_t access;                  /* VDISK_READ_ONLY or VDISK_READ_WRITE */
-  uint32_t read_log;                /* VDISK_LOG_... */
-  uint32_t parents;                 /* VDISK_PARENTS_... */
-  uint32_t no_lock;                 /* 1: take no locks; unsafe */
-  uint32_t vhd_size_by_chs;         /* 1: the size of a VHD is that of its geometry */
-  uint32_t allow_device;            /* 1: block devices too */
-  const char *format;               /* "vhd", "vhdx", "raw"; NULL: by content */
-  const char *parent;               /* the leaf's parent itself; its identity is checked */
-  const char *const *parent_roots;  /* NULL-terminated, or NULL */
-  uint64_t metadata_cache_bytes;    /* for each image; 0: 8 MiB */
-  const vdisk_store *store;         /* NULL: the host's file system */
+  uint32_t access;                 /**< VDISK_READ_ONLY or VDISK_READ_WRITE */
+  uint32_t read_log;               /**< VDISK_LOG_... */
+  uint32_t parents;                /**< VDISK_PARENTS_... */
+  uint32_t no_lock;                /**< 1: take no locks; unsafe */
+  uint32_t vhd_size_by_chs;        /**< 1: the size of a VHD is that of its geometry */
+  uint32_t allow_device;           /**< 1: block devices too */
+  const char* format;              /**< "vhd", "vhdx", "raw"; NULL: by content */
+  const char* parent;              /**< the leaf's parent itself; its identity is checked */
+  const char* const* parent_roots; /**< NULL-terminated, or NULL */
+  uint64_t metadata_cache_bytes;   /**< for each image; 0: 8 MiB */
+  const vdisk_store* store;        /**< NULL: the host's file system */
 } vdisk_open_options;
 #define VDISK_OPEN_OPTIONS_INIT \
   {sizeof(vdisk_open_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL}
 
-/*
+/**
  * The guest's disk: an image and its chain of parents. Threads: every function but
  * vdisk_disk_close and vdisk_disk_free may be called from many threads at once.
  * Crash: what vdisk_disk_flush acknowledged survives; docs/crash-safety.md.
  */
 typedef struct vdisk_disk vdisk_disk;
 
-/* Blocks. */
-vdisk_status vdisk_disk_open(const char *path, const vdisk_open_options *options,
-                             vdisk_disk **disk, vdisk_error **error);
-/* Flushes, marks the image clean and frees the disk, whatever it returns. Blocks. */
-vdisk_status vdisk_disk_close(vdisk_disk *disk, vdisk_error **error);
-/* Frees without closing, as a crash would leave it: flushed data stay. */
-void vdisk_disk_free(vdisk_disk *disk);
+/** Blocks. */
+vdisk_status vdisk_disk_open(const char* path, const vdisk_open_options* options, vdisk_disk** disk,
+                             vdisk_error** error);
+/** Flushes, marks the image clean and frees the disk, whatever it returns. Blocks. */
+vdisk_status vdisk_disk_close(vdisk_disk* disk, vdisk_error** error);
+/** Frees without closing, as a crash would leave it: flushed data stay. */
+void vdisk_disk_free(vdisk_disk* disk);
 
-/* These four never block. */
-uint64_t vdisk_disk_size(const vdisk_disk *disk);
-uint32_t vdisk_disk_logical_sector_size(const vdisk_disk *disk);
-/* Number of layers, leaf included. */
-size_t vdisk_disk_depth(const vdisk_disk *disk);
-/* 0 when the leaf has a parent that was not to be opened. */
-int vdisk_disk_complete(const vdisk_disk *disk);
+/** These four never block. */
+uint64_t vdisk_disk_size(const vdisk_disk* disk);
+uint32_t vdisk_disk_logical_sector_size(const vdisk_disk* disk);
+/** Number of layers, leaf included. */
+size_t vdisk_disk_depth(const vdisk_disk* disk);
+/** 0 when the leaf has a parent that was not to be opened. */
+int vdisk_disk_complete(const vdisk_disk* disk);
 
 enum { VDISK_FIXED = 1, VDISK_DYNAMIC = 2, VDISK_DIFFERENCING = 3 };
 
 typedef struct vdisk_layer_info {
   size_t struct_size;
-  uint32_t type;                /* VDISK_FIXED ... */
-  uint32_t block_size;          /* 0 where the format has none */
+  uint32_t type;       /**< VDISK_FIXED ... */
+  uint32_t block_size; /**< 0 where the format has none */
   uint32_t logical_sector_size;
   uint32_t physical_sector_size;
   uint64_t virtual_size;
   uint64_t file_size;
-  uint64_t allocated_size;      /* bytes of the host that are really occupied */
-  uint8_t id[16];               /* in the order in which they are written */
-  uint32_t dirty;               /* 1: a log had to be replayed */
+  uint64_t allocated_size; /**< bytes of the host that are really occupied */
+  uint8_t id[16];          /**< in the order in which they are written */
+  uint32_t dirty;          /**< 1: a log had to be replayed */
   uint32_t has_parent;
   char format[16];
 } vdisk_layer_info;
 #define VDISK_LAYER_INFO_INIT {sizeof(vdisk_layer_info), 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, {0}}
-/* Layer 0 is the leaf. Blocks. */
-vdisk_status vdisk_disk_layer(const vdisk_disk *disk, size_t index, vdisk_layer_info *info,
-                              vdisk_error **error);
-/* The path of a layer; lives as long as the disk. NULL when there is no such layer. */
-const char *vdisk_disk_layer_path(const vdisk_disk *disk, size_t index);
+/** Layer 0 is the leaf. Blocks. */
+vdisk_status vdisk_disk_layer(const vdisk_disk* disk, size_t index, vdisk_layer_info* info,
+                              vdisk_error** error);
+/** The path of a layer; lives as long as the disk. NULL when there is no such layer. */
+const char* vdisk_disk_layer_path(const vdisk_disk* disk, size_t index);
 
 /* ---- Reading and writing ------------------------------------------------------------------- */
 
-/* Any range inside the disk. Blocks. */
-vdisk_status vdisk_disk_read(const vdisk_disk *disk, uint64_t offset, void *data, size_t length,
-                             vdisk_error **error);
-/* Ranges of whole logical sectors. Block. Durable after the next successful flush. */
-vdisk_status vdisk_disk_write(vdisk_disk *disk, uint64_t offset, const void *data, size_t length,
-                              vdisk_error **error);
-/* The range reads as zeros afterwards. */
-vdisk_status vdisk_disk_zero(vdisk_disk *disk, uint64_t offset, uint64_t length,
-                             vdisk_error **error);
-/* The content is not needed: it reads as zeros or as before, never as a parent's. */
-vdisk_status vdisk_disk_discard(vdisk_disk *disk, uint64_t offset, uint64_t length,
-                                vdisk_error **error);
-/* After a failure every later write and flush fails with VDISK_POISONED. Blocks. */
-vdisk_status vdisk_disk_flush(vdisk_disk *disk, vdisk_error **error);
+/** Any range inside the disk. Blocks. */
+vdisk_status vdisk_disk_read(const vdisk_disk* disk, uint64_t offset, void* data, size_t length,
+                             vdisk_error** error);
+/** Ranges of whole logical sectors. Block. Durable after the next successful flush. */
+vdisk_status vdisk_disk_write(vdisk_disk* disk, uint64_t offset, const void* data, size_t length,
+                              vdisk_error** error);
+/** The range reads as zeros afterwards. */
+vdisk_status vdisk_disk_zero(vdisk_disk* disk, uint64_t offset, uint64_t length,
+                             vdisk_error** error);
+/** The content is not needed: it reads as zeros or as before, never as a parent's. */
+vdisk_status vdisk_disk_discard(vdisk_disk* disk, uint64_t offset, uint64_t length,
+                                vdisk_error** error);
+/** After a failure every later write and flush fails with VDISK_POISONED. Blocks. */
+vdisk_status vdisk_disk_flush(vdisk_disk* disk, vdisk_error** error);
 
 /* ---- The map, for callers that move the payload themselves --------------------------------- */
 
 enum { VDISK_DATA = 0, VDISK_ZERO = 1, VDISK_ABSENT = 2 };
 
 typedef struct vdisk_extent {
-  uint64_t offset;       /* in the disk */
+  uint64_t offset; /**< in the disk */
   uint64_t length;
-  uint64_t file_offset;  /* in the layer's file; VDISK_DATA only */
-  uint32_t state;        /* VDISK_DATA ...; absent everywhere reads as zeros */
-  uint32_t depth;        /* the layer; 0 is the leaf */
+  uint64_t file_offset; /**< in the layer's file; VDISK_DATA only */
+  uint32_t state;       /**< VDISK_DATA ...; absent everywhere reads as zeros */
+  uint32_t depth;       /**< the layer; 0 is the leaf */
 } vdisk_extent;
 
-/* The longest run of one state at `offset`, at most `limit` bytes. May block on metadata. */
-vdisk_status vdisk_disk_map(const vdisk_disk *disk, uint64_t offset, uint64_t limit,
-                            vdisk_extent *extent, vdisk_error **error);
-/*
+/** The longest run of one state at `offset`, at most `limit` bytes. May block on metadata. */
+vdisk_status vdisk_disk_map(const vdisk_disk* disk, uint64_t offset, uint64_t limit,
+                            vdisk_extent* extent, vdisk_error** error);
+/**
  * Where payload may go: write it there, all of it, then vdisk_disk_commit. Nobody sees the place
  * before. The extent is VDISK_DATA, whole sectors, and may be shorter than `limit`. May block.
  */
-vdisk_status vdisk_disk_reserve(vdisk_disk *disk, uint64_t offset, uint64_t limit,
-                                vdisk_extent *extent, vdisk_error **error);
-vdisk_status vdisk_disk_commit(vdisk_disk *disk, const vdisk_extent *written,
-                               vdisk_error **error);
-/*
+vdisk_status vdisk_disk_reserve(vdisk_disk* disk, uint64_t offset, uint64_t limit,
+                                vdisk_extent* extent, vdisk_error** error);
+vdisk_status vdisk_disk_commit(vdisk_disk* disk, const vdisk_extent* written, vdisk_error** error);
+/**
  * The descriptor of a layer's file, owned by the disk: for preadv, io_uring and the like at the
  * file offsets of the map, while the disk is open. -1 where there is none: a log replayed in
  * memory, a store of the caller; then vdisk_disk_read and vdisk_disk_write serve. Never blocks.
  */
-int vdisk_disk_layer_descriptor(const vdisk_disk *disk, size_t index);
+int vdisk_disk_layer_descriptor(const vdisk_disk* disk, size_t index);
 
 /* ---- Jobs ---------------------------------------------------------------------------------- */
 
-/* A long operation on a thread of its own (docs/jobs.md). Threads: all functions but free. */
+/** A long operation on a thread of its own (docs/jobs.md). Threads: all functions but free. */
 typedef struct vdisk_job vdisk_job;
 
 typedef struct vdisk_progress {
-  vdisk_status operation_status; /* VDISK_PENDING while it runs: the only sign of completion */
+  vdisk_status operation_status; /**< VDISK_PENDING while it runs: the only sign of completion */
   uint64_t current_value;
-  uint64_t completion_value;     /* > 0 while pending */
+  uint64_t completion_value; /**< > 0 while pending */
 } vdisk_progress;
 
-/* Never blocks. */
-vdisk_progress vdisk_job_progress(const vdisk_job *job);
-/* The status and 0..99 while pending, 100 once ended. Never blocks. */
-vdisk_status vdisk_job_query_status(const vdisk_job *job, uint32_t *percent);
-/* Blocks until the operation has ended; its status. */
-vdisk_status vdisk_job_wait(vdisk_job *job, vdisk_error **error);
-/* VDISK_TIMED_OUT when it has not ended in time; the job goes on. */
-vdisk_status vdisk_job_wait_for(vdisk_job *job, uint64_t milliseconds, vdisk_error **error);
-/* VDISK_CANCELED (it won), VDISK_ALREADY_CANCELED, or VDISK_TOO_LATE. Never blocks. */
-vdisk_status vdisk_job_cancel(vdisk_job *job);
-/* Readable when the operation has ended; owned by the job. -1 and the error when there is none. */
-int vdisk_job_event_fd(vdisk_job *job, vdisk_error **error);
-/* Cancels, waits and frees. Blocks. */
-void vdisk_job_free(vdisk_job *job);
+/** Never blocks. */
+vdisk_progress vdisk_job_progress(const vdisk_job* job);
+/** The status and 0..99 while pending, 100 once ended. Never blocks. */
+vdisk_status vdisk_job_query_status(const vdisk_job* job, uint32_t* percent);
+/** Blocks until the operation has ended; its status. */
+vdisk_status vdisk_job_wait(vdisk_job* job, vdisk_error** error);
+/** VDISK_TIMED_OUT when it has not ended in time; the job goes on. */
+vdisk_status vdisk_job_wait_for(vdisk_job* job, uint64_t milliseconds, vdisk_error** error);
+/** VDISK_CANCELED (it won), VDISK_ALREADY_CANCELED, or VDISK_TOO_LATE. Never blocks. */
+vdisk_status vdisk_job_cancel(vdisk_job* job);
+/** Readable when the operation has ended; owned by the job. -1 and the error when there is none. */
+int vdisk_job_event_fd(vdisk_job* job, vdisk_error** error);
+/** Cancels, waits and frees. Blocks. */
+void vdisk_job_free(vdisk_job* job);
 
-/* What a job gave; the numbers are those of VDS_ASYNC_OUTPUT_TYPE where it has one. */
+/** What a job gave; the numbers are those of VDS_ASYNC_OUTPUT_TYPE where it has one. */
 typedef enum vdisk_output_type {
   VDISK_OUTPUT_NONE = 0,
   VDISK_OUTPUT_CREATED = 200,
+  VDISK_OUTPUT_COMPACTED = 202,
   VDISK_OUTPUT_MERGED = 203,
   VDISK_OUTPUT_RESIZED = 204,
   VDISK_OUTPUT_COMPARISON = 1000,
@@ -355,69 +355,94 @@ typedef struct vdisk_output {
   size_t struct_size;
   vdisk_output_type type;
   union {
-    struct { uint8_t id[16]; uint64_t virtual_size; } created;
-    struct { uint64_t merged_bytes; } merged;
-    struct { uint64_t old_size, new_size, reclaimed_bytes; } resized;
-    struct { uint64_t size_a, size_b, first_difference; uint32_t identical; } comparison;
-    struct { uint64_t virtual_size, bytes_hashed; char algorithm[32]; char hex[72]; } digest;
-    struct { uint64_t findings, blocks_total, blocks_allocated, bytes_reclaimable;
-             uint32_t clean; } check;
+    struct {
+      uint8_t id[16];
+      uint64_t virtual_size;
+    } created;
+    struct {
+      uint64_t reclaimed_bytes, moved_blocks, old_file_size, new_file_size;
+      char no_gain[24];
+    } compacted; /**< no_gain: "none", or why nothing was given back */
+    struct {
+      uint64_t merged_bytes;
+    } merged;
+    struct {
+      uint64_t old_size, new_size, reclaimed_bytes;
+    } resized;
+    struct {
+      uint64_t size_a, size_b, first_difference;
+      uint32_t identical;
+    } comparison;
+    struct {
+      uint64_t virtual_size, bytes_hashed;
+      char algorithm[32];
+      char hex[72];
+    } digest;
+    struct {
+      uint64_t findings, blocks_total, blocks_allocated, bytes_reclaimable;
+      uint32_t clean;
+    } check;
   } value;
 } vdisk_output;
 
-/* The output of a job that succeeded; VDISK_PENDING before, its status after a failure. */
-vdisk_status vdisk_job_output(const vdisk_job *job, vdisk_output *output);
+/** The output of a job that succeeded; VDISK_PENDING before, its status after a failure. */
+vdisk_status vdisk_job_output(const vdisk_job* job, vdisk_output* output);
 
-/* What a new image shall look like. */
+/** What a new image shall look like. */
 typedef struct vdisk_target {
   size_t struct_size;
-  const char *path;
-  const char *format;             /* NULL: by the extension of the path */
-  uint32_t type;                  /* VDISK_FIXED ...; 0: dynamic, differencing with a parent */
-  uint32_t block_size;            /* 0: the format's default, as below */
+  const char* path;
+  const char* format;  /**< NULL: by the extension of the path */
+  uint32_t type;       /**< VDISK_FIXED ...; 0: dynamic, differencing with a parent */
+  uint32_t block_size; /**< 0: the format's default, as below */
   uint32_t logical_sector_size;
   uint32_t physical_sector_size;
-  const uint8_t *id;              /* 16 bytes; NULL: a random one */
-  uint32_t replace;               /* 1: an existing file may be replaced */
-  uint32_t reserved;              /* 0 */
+  const uint8_t* id; /**< 16 bytes; NULL: a random one */
+  uint32_t replace;  /**< 1: an existing file may be replaced */
+  uint32_t reserved; /**< 0 */
 } vdisk_target;
 #define VDISK_TARGET_INIT {sizeof(vdisk_target), NULL, NULL, 0, 0, 0, 0, NULL, 0, 0}
 
-/*
+/**
  * The operations. Each starts a job; `open` says how images are found, NULL: the defaults. All
  * text and structures are copied; a store must outlive the job. None of these blocks.
  */
 
-/* An empty image of `size` bytes; a copy of `source`; a child of `parent`. At most one of both.
+/** An empty image of `size` bytes; a copy of `source`; a child of `parent`. At most one of both.
  * size 0: that of the source or the parent. */
-vdisk_status vdisk_create(const vdisk_target *target, uint64_t size, const char *source,
-                          const char *parent, const vdisk_open_options *open, vdisk_job **job,
-                          vdisk_error **error);
-vdisk_status vdisk_convert(const char *source, const vdisk_target *target,
-                           const vdisk_open_options *open, vdisk_job **job, vdisk_error **error);
-vdisk_status vdisk_expand(const char *path, uint64_t size, const vdisk_open_options *open,
-                          vdisk_job **job, vdisk_error **error);
+vdisk_status vdisk_create(const vdisk_target* target, uint64_t size, const char* source,
+                          const char* parent, const vdisk_open_options* open, vdisk_job** job,
+                          vdisk_error** error);
+vdisk_status vdisk_convert(const char* source, const vdisk_target* target,
+                           const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+vdisk_status vdisk_expand(const char* path, uint64_t size, const vdisk_open_options* open,
+                          vdisk_job** job, vdisk_error** error);
 
 typedef struct vdisk_merge_options {
   size_t struct_size;
-  uint32_t depth;            /* how many layers down; 0: 1 */
-  uint32_t all;              /* 1: into the last ancestor */
-  const char *base;          /* into this ancestor; NULL: by depth */
-  uint32_t delete_children;  /* 1: remove the merged files at the end */
-  uint32_t force_siblings;   /* 1: although other images name the same parent */
+  uint32_t depth;           /**< how many layers down; 0: 1 */
+  uint32_t all;             /**< 1: into the last ancestor */
+  const char* base;         /**< into this ancestor; NULL: by depth */
+  uint32_t delete_children; /**< 1: remove the merged files at the end */
+  uint32_t force_siblings;  /**< 1: although other images name the same parent */
 } vdisk_merge_options;
 #define VDISK_MERGE_OPTIONS_INIT {sizeof(vdisk_merge_options), 0, 0, NULL, 0, 0}
-vdisk_status vdisk_merge(const char *child, const vdisk_merge_options *options,
-                         const vdisk_open_options *open, vdisk_job **job, vdisk_error **error);
+vdisk_status vdisk_merge(const char* child, const vdisk_merge_options* options,
+                         const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 
-vdisk_status vdisk_compare(const char *a, const char *b, const vdisk_open_options *open,
-                           vdisk_job **job, vdisk_error **error);
-/* `sha256` 1: SHA-256, 0: the digest of `vdisk-tool hash`. */
-vdisk_status vdisk_hash(const char *path, uint32_t sha256, const vdisk_open_options *open,
-                        vdisk_job **job, vdisk_error **error);
-/* `chain` 1: the parents too; the output adds all layers up. */
-vdisk_status vdisk_check(const char *path, uint32_t chain, const vdisk_open_options *open,
-                         vdisk_job **job, vdisk_error **error);
+enum { VDISK_COMPACT_IN_PLACE = 0, VDISK_COMPACT_COPY = 1, VDISK_COMPACT_ESTIMATE = 2 };
+/** Gives up blocks of zeros, and the room between the others; `punch` 1: zeros inside blocks too.
+ */
+vdisk_status vdisk_compact(const char* path, uint32_t mode, uint32_t punch,
+                           const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+vdisk_status vdisk_compare(const char* a, const char* b, const vdisk_open_options* open,
+                           vdisk_job** job, vdisk_error** error);
+/** `sha256` 1: SHA-256, 0: the digest of `vdisk-tool hash`. */
+vdisk_status vdisk_hash(const char* path, uint32_t sha256, const vdisk_open_options* open,
+                        vdisk_job** job, vdisk_error** error);
+/** `chain` 1: the parents too; the output adds all layers up. */
+vdisk_status vdisk_check(const char* path, uint32_t chain, const vdisk_open_options* open,
+                         vdisk_job** job, vdisk_error** error);
 
 #ifdef __cplusplus
 }

@@ -52,6 +52,12 @@ class _Created(Structure):
     _fields_ = [("id", c_uint8 * 16), ("virtual_size", c_uint64)]
 
 
+class _Compacted(Structure):
+    _fields_ = [("reclaimed_bytes", c_uint64), ("moved_blocks", c_uint64),
+                ("old_file_size", c_uint64), ("new_file_size", c_uint64),
+                ("no_gain", c_char * 24)]
+
+
 class _Merged(Structure):
     _fields_ = [("merged_bytes", c_uint64)]
 
@@ -77,8 +83,9 @@ class _Check(Structure):
 
 
 class _Value(Union):
-    _fields_ = [("created", _Created), ("merged", _Merged), ("resized", _Resized),
-                ("comparison", _Comparison), ("digest", _Digest), ("check", _Check)]
+    _fields_ = [("created", _Created), ("compacted", _Compacted), ("merged", _Merged),
+                ("resized", _Resized), ("comparison", _Comparison), ("digest", _Digest),
+                ("check", _Check)]
 
 
 class Output(Structure):
@@ -127,6 +134,7 @@ _FUNCTIONS = {
     "vdisk_convert": (c_int, [c_char_p, POINTER(Target), _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_expand": (c_int, [c_char_p, c_uint64, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_merge": (c_int, [c_char_p, POINTER(MergeOptions), _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_compact": (c_int, [c_char_p, c_uint32, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_compare": (c_int, [c_char_p, c_char_p, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_hash": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_check": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),

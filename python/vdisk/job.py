@@ -34,6 +34,15 @@ class Created:
 
 
 @dataclass(frozen=True)
+class Compacted:
+    reclaimed_bytes: int
+    moved_blocks: int
+    old_file_size: int
+    new_file_size: int
+    no_gain: str
+
+
+@dataclass(frozen=True)
 class Merged:
     merged_bytes: int
 
@@ -78,6 +87,10 @@ def _output(output: native.Output):
     value = output.value
     if output.type == 200:
         return Created(uuid.UUID(bytes=bytes(value.created.id)), value.created.virtual_size)
+    if output.type == 202:
+        found = value.compacted
+        return Compacted(found.reclaimed_bytes, found.moved_blocks, found.old_file_size,
+                         found.new_file_size, found.no_gain.decode())
     if output.type == 203:
         return Merged(value.merged.merged_bytes)
     if output.type == 204:

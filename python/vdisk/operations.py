@@ -7,7 +7,7 @@ import uuid
 from . import _native as native
 from ._native import library
 from ._options import Path, encoded, open_options, target
-from .job import Checked, Comparison, Created, Digest, Job, Merged, Resized
+from .job import Checked, Compacted, Comparison, Created, Digest, Job, Merged, Resized
 
 
 def create(path: Path, size: int = 0, *, source: Path | None = None, parent: Path | None = None,
@@ -46,6 +46,14 @@ def merge(child: Path, *, depth: int = 0, all: bool = False, base: Path | None =
                                  delete_children=int(delete_children),
                                  force_siblings=int(force_siblings))
     return Job(library.vdisk_merge, encoded(child), ctypes.byref(wanted),
+               ctypes.byref(open_options(**options)))
+
+
+def compact(path: Path, *, copy: bool = False, estimate: bool = False, punch: bool = False,
+            **options) -> Job[Compacted]:
+    """Makes the file smaller: in place, through a copy, or only says what it would gain."""
+    mode = 2 if estimate else int(copy)
+    return Job(library.vdisk_compact, encoded(path), mode, int(punch),
                ctypes.byref(open_options(**options)))
 
 

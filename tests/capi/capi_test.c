@@ -12,41 +12,41 @@
 
 static int failures = 0;
 
-#define CHECK(condition)                                                     \
-  do {                                                                       \
-    if (!(condition)) {                                                      \
-      ++failures;                                                            \
-      printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);       \
-    }                                                                        \
+#define CHECK(condition)                                               \
+  do {                                                                 \
+    if (!(condition)) {                                                \
+      ++failures;                                                      \
+      printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+    }                                                                  \
   } while (0)
 
 /* Success, or the error's text. */
-static void check_ok(vdisk_status status, vdisk_error *error, int line) {
+static void check_ok(vdisk_status status, vdisk_error* error, int line) {
   if (status == VDISK_SUCCESS) return;
   ++failures;
   printf("%s:%d: %s: %s\n", __FILE__, line, vdisk_status_name(status), vdisk_error_message(error));
   vdisk_error_free(error);
 }
-#define OK(call)                            \
-  do {                                      \
-    vdisk_error *error = NULL;              \
-    const vdisk_status status = (call);     \
-    check_ok(status, error, __LINE__);      \
+#define OK(call)                        \
+  do {                                  \
+    vdisk_error* error = NULL;          \
+    const vdisk_status status = (call); \
+    check_ok(status, error, __LINE__);  \
   } while (0)
 
 enum { mib = 1024 * 1024, sector = 512 };
 static char folder[256];
 static memory_store store;
 
-static const char *at(const char *name) {
+static const char* at(const char* name) {
   static char paths[4][256];
   static int next = 0;
-  char *path = paths[next++ % 4];
+  char* path = paths[next++ % 4];
   snprintf(path, sizeof paths[0], "%s/%s", folder, name);
   return path;
 }
 
-static void finish(vdisk_job *job, vdisk_output *output) {
+static void finish(vdisk_job* job, vdisk_output* output) {
   vdisk_output got = {.struct_size = sizeof got};
   OK(vdisk_job_wait(job, &error));
   CHECK(vdisk_job_output(job, &got) == VDISK_SUCCESS);
@@ -55,10 +55,10 @@ static void finish(vdisk_job *job, vdisk_output *output) {
   vdisk_job_free(job);
 }
 
-static void create(const char *path, uint64_t size, const char *parent,
-                   const vdisk_open_options *open) {
+static void create(const char* path, uint64_t size, const char* parent,
+                   const vdisk_open_options* open) {
   vdisk_target target = VDISK_TARGET_INIT;
-  vdisk_job *job = NULL;
+  vdisk_job* job = NULL;
   vdisk_output output;
   target.path = path;
   OK(vdisk_create(&target, size, NULL, parent, open, &job, &error));
@@ -67,9 +67,9 @@ static void create(const char *path, uint64_t size, const char *parent,
   CHECK(output.value.created.virtual_size == size || parent != NULL);
 }
 
-static vdisk_disk *open_disk(const char *path, uint32_t access, const vdisk_store *in) {
+static vdisk_disk* open_disk(const char* path, uint32_t access, const vdisk_store* in) {
   vdisk_open_options options = VDISK_OPEN_OPTIONS_INIT;
-  vdisk_disk *disk = NULL;
+  vdisk_disk* disk = NULL;
   options.access = access;
   options.parents = VDISK_PARENTS_BESIDE;
   options.store = in;
@@ -77,8 +77,8 @@ static vdisk_disk *open_disk(const char *path, uint32_t access, const vdisk_stor
   return disk;
 }
 
-static void check_filled(const vdisk_disk *disk, uint64_t offset, size_t length, int value) {
-  unsigned char *data = malloc(length);
+static void check_filled(const vdisk_disk* disk, uint64_t offset, size_t length, int value) {
+  unsigned char* data = malloc(length);
   OK(vdisk_disk_read(disk, offset, data, length, &error));
   for (size_t index = 0; index < length; ++index) {
     if (data[index] == value) continue;
@@ -88,8 +88,8 @@ static void check_filled(const vdisk_disk *disk, uint64_t offset, size_t length,
   free(data);
 }
 
-static void write_filled(vdisk_disk *disk, uint64_t offset, size_t length, int value) {
-  unsigned char *data = malloc(length);
+static void write_filled(vdisk_disk* disk, uint64_t offset, size_t length, int value) {
+  unsigned char* data = malloc(length);
   memset(data, value, length);
   OK(vdisk_disk_write(disk, offset, data, length, &error));
   free(data);
@@ -110,11 +110,11 @@ static void status_codes(void) {
 }
 
 static void errors_have_texts(void) {
-  vdisk_error *error = NULL;
-  vdisk_disk *disk = (vdisk_disk *)1;
+  vdisk_error* error = NULL;
+  vdisk_disk* disk = (vdisk_disk*)1;
   uint64_t offset = 7;
   CHECK(vdisk_disk_open(at("none.vhdx"), NULL, &disk, &error) == VDISK_FILE_NOT_FOUND);
-  CHECK(disk == (vdisk_disk *)1);
+  CHECK(disk == (vdisk_disk*)1);
   CHECK(vdisk_error_status(error) == VDISK_FILE_NOT_FOUND);
   CHECK(strstr(vdisk_error_message(error), "none.vhdx") != NULL);
   CHECK(vdisk_error_os_error(error) == ENOENT);
@@ -129,8 +129,8 @@ static void errors_have_texts(void) {
   vdisk_job_free(NULL);
 }
 
-static void disks_are_read_and_written(const vdisk_store *in, const char *path) {
-  vdisk_disk *disk;
+static void disks_are_read_and_written(const vdisk_store* in, const char* path) {
+  vdisk_disk* disk;
   vdisk_extent extent = {0};
   vdisk_layer_info info = VDISK_LAYER_INFO_INIT;
   disk = open_disk(path, VDISK_READ_WRITE, in);
@@ -163,7 +163,7 @@ static void disks_are_read_and_written(const vdisk_store *in, const char *path) 
 static void payload_moves_outside(void) {
   vdisk_extent place;
   unsigned char data[sector];
-  vdisk_disk *disk = open_disk(at("disk.vhdx"), VDISK_READ_WRITE, NULL);
+  vdisk_disk* disk = open_disk(at("disk.vhdx"), VDISK_READ_WRITE, NULL);
   const int descriptor = vdisk_disk_layer_descriptor(disk, 0);
   CHECK(descriptor >= 0);
   CHECK(vdisk_disk_layer_descriptor(disk, 1) == -1);
@@ -186,12 +186,12 @@ static void jobs_tell_and_obey(void) {
   vdisk_open_options open = VDISK_OPEN_OPTIONS_INIT;
   vdisk_target target = VDISK_TARGET_INIT;
   vdisk_merge_options merge = VDISK_MERGE_OPTIONS_INIT;
-  vdisk_job *job = NULL;
+  vdisk_job* job = NULL;
   vdisk_output output = {.struct_size = sizeof output};
-  vdisk_error *failure = NULL;
+  vdisk_error* failure = NULL;
   vdisk_status canceled;
   struct pollfd waiting;
-  vdisk_disk *disk;
+  vdisk_disk* disk;
   uint32_t percent = 0;
   open.parents = VDISK_PARENTS_BESIDE;
   create(at("child.vhdx"), 0, at("disk.vhdx"), &open);
@@ -218,6 +218,17 @@ static void jobs_tell_and_obey(void) {
   OK(vdisk_expand(at("disk.vhdx"), 16 * mib, &open, &job, &error));
   finish(job, &output);
   CHECK(output.type == VDISK_OUTPUT_RESIZED && output.value.resized.new_size == 16 * mib);
+  disk = open_disk(at("disk.vhdx"), VDISK_READ_WRITE, NULL);
+  write_filled(disk, 12 * mib, mib, 0);
+  OK(vdisk_disk_close(disk, &error));
+  OK(vdisk_compact(at("disk.vhdx"), VDISK_COMPACT_ESTIMATE, 0, &open, &job, &error));
+  finish(job, &output);
+  CHECK(output.type == VDISK_OUTPUT_COMPACTED && output.value.compacted.reclaimed_bytes > 0);
+  CHECK(strcmp(output.value.compacted.no_gain, "none") == 0);
+  CHECK(vdisk_compact(at("disk.vhdx"), 3, 0, &open, &job, NULL) == VDISK_INVALID_ARGUMENT);
+  OK(vdisk_compact(at("disk.vhdx"), VDISK_COMPACT_IN_PLACE, 0, &open, &job, &error));
+  finish(job, &output);
+  CHECK(output.value.compacted.new_file_size < output.value.compacted.old_file_size);
   OK(vdisk_hash(at("disk.vhdx"), 1, &open, &job, &error));
   finish(job, &output);
   CHECK(output.type == VDISK_OUTPUT_DIGEST && strlen(output.value.digest.hex) == 64);
@@ -268,19 +279,19 @@ static void structures_of_other_versions(void) {
     uint32_t type, block_size;
     uint32_t guard;
   } info = {offsetof(struct older_info, guard), 0, 0, 0xABCDU};
-  vdisk_disk *disk = NULL;
+  vdisk_disk* disk = NULL;
   newer.known.struct_size = sizeof newer;
   OK(vdisk_disk_open(at("disk.vhdx"), &newer.known, &disk, &error));
-  OK(vdisk_disk_layer(disk, 0, (vdisk_layer_info *)(void *)&info, &error));
+  OK(vdisk_disk_layer(disk, 0, (vdisk_layer_info*)(void*)&info, &error));
   CHECK(info.type == VDISK_DYNAMIC && info.block_size > 0 && info.guard == 0xABCDU);
   vdisk_disk_free(disk);
   disk = NULL;
   newer.unknown = 1;
   CHECK(vdisk_disk_open(at("disk.vhdx"), &newer.known, &disk, NULL) == VDISK_UNSUPPORTED);
-  OK(vdisk_disk_open(at("disk.vhdx"), (vdisk_open_options *)(void *)&older, &disk, &error));
+  OK(vdisk_disk_open(at("disk.vhdx"), (vdisk_open_options*)(void*)&older, &disk, &error));
   vdisk_disk_free(disk);
   older.struct_size = 0;
-  CHECK(vdisk_disk_open(at("disk.vhdx"), (vdisk_open_options *)(void *)&older, &disk, NULL) ==
+  CHECK(vdisk_disk_open(at("disk.vhdx"), (vdisk_open_options*)(void*)&older, &disk, NULL) ==
         VDISK_INVALID_ARGUMENT);
   newer.known.access = 2;
   CHECK(vdisk_disk_open(at("disk.vhdx"), &newer.known, &disk, NULL) != VDISK_SUCCESS);
@@ -288,8 +299,8 @@ static void structures_of_other_versions(void) {
 
 static void storage_of_the_caller(void) {
   vdisk_open_options open = VDISK_OPEN_OPTIONS_INIT;
-  vdisk_job *job = NULL;
-  vdisk_disk *disk;
+  vdisk_job* job = NULL;
+  vdisk_disk* disk;
   open.store = memory_store_interface(&store);
   open.parents = VDISK_PARENTS_BESIDE;
   create("/mem/base.vhdx", 8 * mib, NULL, &open);
@@ -323,7 +334,7 @@ static void incomplete_stores_are_refused(void) {
   vdisk_open_options open = VDISK_OPEN_OPTIONS_INIT;
   vdisk_file_calls calls = {.struct_size = sizeof calls};
   vdisk_store empty = {.struct_size = sizeof empty, .file = &calls};
-  vdisk_disk *disk = NULL;
+  vdisk_disk* disk = NULL;
   open.store = &empty;
   CHECK(vdisk_disk_open("/a.vhdx", &open, &disk, NULL) == VDISK_INVALID_ARGUMENT);
   empty.file = NULL;
@@ -331,8 +342,8 @@ static void incomplete_stores_are_refused(void) {
 }
 
 int main(void) {
-  const char *const names[] = {"disk.vhdx", "disk.vhd", "copy.vhd", "large.vhdx"};
-  const char *const scratch = getenv("TMPDIR");
+  const char* const names[] = {"disk.vhdx", "disk.vhd", "copy.vhd", "large.vhdx"};
+  const char* const scratch = getenv("TMPDIR");
   snprintf(folder, sizeof folder, "%s/vdisk-capi-XXXXXX", scratch == NULL ? P_tmpdir : scratch);
   if (mkdtemp(folder) == NULL) return 1;
   status_codes();

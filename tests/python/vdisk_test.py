@@ -130,6 +130,16 @@ class Jobs(Case):
         merged = vdisk.merge(self.path("child.vhdx"), delete_children=True).wait()
         self.assertEqual(merged.merged_bytes, MIB)
         self.assertFalse(os.path.exists(self.path("child.vhdx")))
+        with vdisk.Disk(path, writable=True) as disk:
+            disk.write(2 * MIB, bytes(MIB))
+            disk.write(0, bytes(MIB))
+        gain = vdisk.compact(path, estimate=True).wait().reclaimed_bytes
+        self.assertGreater(gain, 0)
+        size = os.path.getsize(path)
+        compacted = vdisk.compact(path).wait()
+        self.assertEqual(os.path.getsize(path), compacted.new_file_size)
+        self.assertEqual(compacted.no_gain, "none")
+        self.assertLess(compacted.new_file_size, size)
 
     def test_progress_ends_with_the_final_status(self):
         path = self.make("a.vhdx")

@@ -44,7 +44,8 @@ class Help(ToolCase):
                     self.assertIn(code, (0, 2), err)
 
     def test_version(self):
-        self.assertRegex(self.ok("--version"), rb"^vdisk-tool \d+\.\d+\.\d+\n$")
+        self.assertRegex(self.ok("--version"),
+                         rb"^vdisk-tool \d+\.\d+\.\d+\nformats: .*vhdx.*\nbuilt by .+\n$")
 
     def test_starts_fast(self):
         best = min(self.seconds_of("--version") for _ in range(5))

@@ -59,13 +59,32 @@ Result<Exit> run_verb(const Verb& verb, const std::vector<std::string>& words) {
   return command->run();
 }
 
+/// One line for scripts, then what a bug report needs.
+std::string version_text() {
+#ifdef NDEBUG
+  constexpr std::string_view assertions = "off";
+#else
+  constexpr std::string_view assertions = "on";
+#endif
+#ifdef __clang__
+  constexpr std::string_view compiler = "";
+#else
+  constexpr std::string_view compiler = "GCC ";
+#endif
+  return fmt::format(
+      "vdisk-tool {}\n"
+      "formats: vhd, vhdx (fixed, dynamic, differencing), raw; digests: xxh3-128, sha256\n"
+      "built by {}{}, assertions {}",
+      version(), compiler, __VERSION__, assertions);
+}
+
 /// `--help`, `--version` and `help VERB`; everything else is a verb.
 Result<Exit> run_line(std::vector<std::string> words) {
   if (words.empty()) return usage_error("a verb is missing");
   auto first = words.front();
   words.erase(words.begin());
   if (first == "--version") {
-    print_line(fmt::format("vdisk-tool {}", version()));
+    print_line(version_text());
     return Exit::success;
   }
   if (first == "help" && !words.empty() && !words.front().starts_with('-')) {
