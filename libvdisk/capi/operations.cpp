@@ -73,17 +73,45 @@ vdisk_output output_of(const Digest& digest) {
   return output;
 }
 
+u64 count_of(const CheckReport& report) {
+  return report.findings.size() + report.suppressed_findings;
+}
+
 vdisk_output output_of(const std::vector<LayerReport>& layers) {
   auto output = of_type(VDISK_OUTPUT_CHECK);
   auto& sum = output.value.check;
   sum.clean = 1;
   for (const auto& [path, report] : layers) {
-    sum.findings += report.findings.size() + report.suppressed_findings;
+    sum.findings += count_of(report);
     sum.blocks_total += report.blocks_total;
     sum.blocks_allocated += report.blocks_allocated;
     sum.bytes_reclaimable += report.bytes_reclaimable;
     if (!report.clean()) sum.clean = 0;
   }
+  return output;
+}
+
+vdisk_output output_of(const Repaired& repaired) {
+  auto output = of_type(VDISK_OUTPUT_REPAIR);
+  auto& value = output.value.repair;
+  value.findings_before = count_of(repaired.before);
+  value.findings_after = count_of(repaired.after);
+  value.actions = repaired.actions.size() + repaired.suppressed_actions;
+  value.changed_bytes = repaired.changed_bytes;
+  value.applied = repaired.applied ? 1 : 0;
+  value.opens_before = repaired.opens_before ? 1 : 0;
+  value.opens_after = repaired.opens_after ? 1 : 0;
+  return output;
+}
+
+vdisk_output output_of(const Salvaged& salvaged) {
+  auto output = of_type(VDISK_OUTPUT_SALVAGE);
+  auto& value = output.value.salvage;
+  std::ranges::copy(salvaged.created.id.bytes, value.id);
+  value.virtual_size = salvaged.created.virtual_size;
+  value.lost_bytes = salvaged.lost_bytes;
+  value.lost_ranges = salvaged.lost.size() + salvaged.suppressed_ranges;
+  value.assumptions = salvaged.assumptions.size();
   return output;
 }
 
@@ -238,5 +266,35 @@ vdisk_status vdisk_check(const char* path, uint32_t chain, const vdisk_open_opti
     options.open = inputs.open(open);
     if (!inputs.status()) return inputs.status();
     return capi::run(vdisk::check, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_repair(const char* path, uint32_t apply, const char* undo,
+                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::RepairOptions options;
+    options.path = inputs.path(path, "path");
+    options.apply = apply != 0;
+    options.undo = capi::optional_path(undo);
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::repair, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_salvage(const char* source, const vdisk_target* target, uint64_t disk_size,
+                           uint32_t block_size, const vdisk_open_options* open, vdisk_job** job,
+                           vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::SalvageOptions options;
+    options.source = inputs.path(source, "source");
+    options.target = inputs.keep(capi::target(target));
+    if (disk_size != 0) options.size = disk_size;
+    if (block_size != 0) options.block_size = block_size;
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::salvage, std::move(options), job);
   });
 }

@@ -348,7 +348,9 @@ typedef enum vdisk_output_type {
   VDISK_OUTPUT_RESIZED = 204,
   VDISK_OUTPUT_COMPARISON = 1000,
   VDISK_OUTPUT_DIGEST = 1001,
-  VDISK_OUTPUT_CHECK = 1002
+  VDISK_OUTPUT_CHECK = 1002,
+  VDISK_OUTPUT_REPAIR = 1003,
+  VDISK_OUTPUT_SALVAGE = 1004
 } vdisk_output_type;
 
 typedef struct vdisk_output {
@@ -382,6 +384,14 @@ typedef struct vdisk_output {
       uint64_t findings, blocks_total, blocks_allocated, bytes_reclaimable;
       uint32_t clean;
     } check;
+    struct {
+      uint64_t findings_before, findings_after, actions, changed_bytes;
+      uint32_t applied, opens_before, opens_after;
+    } repair;
+    struct {
+      uint8_t id[16];
+      uint64_t virtual_size, lost_bytes, lost_ranges, assumptions;
+    } salvage;
   } value;
 } vdisk_output;
 
@@ -443,6 +453,15 @@ vdisk_status vdisk_hash(const char* path, uint32_t sha256, const vdisk_open_opti
 /** `chain` 1: the parents too; the output adds all layers up. */
 vdisk_status vdisk_check(const char* path, uint32_t chain, const vdisk_open_options* open,
                          vdisk_job** job, vdisk_error** error);
+/** Puts right what can be proved. `apply` 0: a dry run, which changes nothing. `undo`: a new file
+ * that keeps what is overwritten, or NULL. */
+vdisk_status vdisk_repair(const char* path, uint32_t apply, const char* undo,
+                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+/** Copies what can be read of a damaged image into a new one; lost ranges read as zeros there. The
+ * sizes are hints for an image that does not say them any more; 0: none. */
+vdisk_status vdisk_salvage(const char* source, const vdisk_target* target, uint64_t disk_size,
+                           uint32_t block_size, const vdisk_open_options* open, vdisk_job** job,
+                           vdisk_error** error);
 
 #ifdef __cplusplus
 }

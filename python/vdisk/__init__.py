@@ -10,11 +10,13 @@ Needs the shared library (libvdisk.so.0) and nothing else; VDISK_LIBRARY names a
 """
 from ._native import VdiskError, library
 from .disk import Disk, Extent, Layer
-from .job import (Checked, Compacted, Comparison, Created, Digest, Job, Merged, Resized,
-                  Status)
-from .operations import check, compact, compare, convert, create, expand, hash, merge
+from .job import (Checked, Compacted, Comparison, Created, Digest, Job, Merged, Repaired, Resized,
+                  Salvaged, Status)
+from .operations import (check, compact, compare, convert, create, expand, hash, merge, repair,
+                         salvage)
 
 __version__: str = library.vdisk_version().decode()
 __all__ = ["Checked", "Compacted", "Comparison", "Created", "Digest", "Disk", "Extent", "Job",
-           "Layer", "Merged", "Resized", "Status", "VdiskError", "check", "compact", "compare",
-           "convert", "create", "expand", "hash", "merge"]
+           "Layer", "Merged", "Repaired", "Resized", "Salvaged", "Status", "VdiskError", "check",
+           "compact", "compare", "convert", "create", "expand", "hash", "merge", "repair",
+           "salvage"]

@@ -82,10 +82,21 @@ class _Check(Structure):
                 ("clean", c_uint32)]
 
 
+class _Repair(Structure):
+    _fields_ = [("findings_before", c_uint64), ("findings_after", c_uint64),
+                ("actions", c_uint64), ("changed_bytes", c_uint64), ("applied", c_uint32),
+                ("opens_before", c_uint32), ("opens_after", c_uint32)]
+
+
+class _Salvage(Structure):
+    _fields_ = [("id", c_uint8 * 16), ("virtual_size", c_uint64), ("lost_bytes", c_uint64),
+                ("lost_ranges", c_uint64), ("assumptions", c_uint64)]
+
+
 class _Value(Union):
     _fields_ = [("created", _Created), ("compacted", _Compacted), ("merged", _Merged),
                 ("resized", _Resized), ("comparison", _Comparison), ("digest", _Digest),
-                ("check", _Check)]
+                ("check", _Check), ("repair", _Repair), ("salvage", _Salvage)]
 
 
 class Output(Structure):
@@ -138,6 +149,9 @@ _FUNCTIONS = {
     "vdisk_compare": (c_int, [c_char_p, c_char_p, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_hash": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_check": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_repair": (c_int, [c_char_p, c_uint32, c_char_p, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_salvage": (c_int, [c_char_p, POINTER(Target), c_uint64, c_uint32, _OPEN,
+                              POINTER(_JOB), _ERROR]),
 }
 
 

@@ -79,6 +79,26 @@ class Checked:
     bytes_reclaimable: int
 
 
+@dataclass(frozen=True)
+class Repaired:
+    applied: bool
+    findings_before: int
+    findings_after: int
+    actions: int
+    changed_bytes: int
+    opens_before: bool
+    opens_after: bool
+
+
+@dataclass(frozen=True)
+class Salvaged:
+    id: uuid.UUID
+    virtual_size: int
+    lost_bytes: int
+    lost_ranges: int
+    assumptions: int
+
+
 def _name(status: int) -> str:
     return library.vdisk_status_name(status).decode()
 
@@ -104,6 +124,15 @@ def _output(output: native.Output):
         found = value.digest
         return Digest(found.algorithm.decode(), found.hex.decode(), found.virtual_size,
                       found.bytes_hashed)
+    if output.type == 1003:
+        found = value.repair
+        return Repaired(bool(found.applied), found.findings_before, found.findings_after,
+                        found.actions, found.changed_bytes, bool(found.opens_before),
+                        bool(found.opens_after))
+    if output.type == 1004:
+        found = value.salvage
+        return Salvaged(uuid.UUID(bytes=bytes(found.id)), found.virtual_size, found.lost_bytes,
+                        found.lost_ranges, found.assumptions)
     found = value.check
     return Checked(bool(found.clean), found.findings, found.blocks_total, found.blocks_allocated,
                    found.bytes_reclaimable)

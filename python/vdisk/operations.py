@@ -7,7 +7,8 @@ import uuid
 from . import _native as native
 from ._native import library
 from ._options import Path, encoded, open_options, target
-from .job import Checked, Compacted, Comparison, Created, Digest, Job, Merged, Resized
+from .job import (Checked, Compacted, Comparison, Created, Digest, Job, Merged, Repaired, Resized,
+                  Salvaged)
 
 
 def create(path: Path, size: int = 0, *, source: Path | None = None, parent: Path | None = None,
@@ -70,3 +71,21 @@ def hash(path: Path, *, sha256: bool = False, **options) -> Job[Digest]:
 def check(path: Path, *, chain: bool = False, **options) -> Job[Checked]:
     return Job(library.vdisk_check, encoded(path), int(chain),
                ctypes.byref(open_options(**options)))
+
+
+def repair(path: Path, *, apply: bool = False, undo: Path | None = None,
+           **options) -> Job[Repaired]:
+    """Puts right what can be proved; without `apply` a dry run. `undo` keeps a way back."""
+    return Job(library.vdisk_repair, encoded(path), int(apply), encoded(undo),
+               ctypes.byref(open_options(**options)))
+
+
+def salvage(source: Path, path: Path, *, disk_size: int = 0, source_block_size: int = 0,
+            format: str | None = None, type: str | None = None, block_size: int | None = None,
+            replace: bool = False, **options) -> Job[Salvaged]:
+    """Copies what can be read of a damaged image into a new one; lost ranges read as zeros."""
+    wanted = target(path, format=format, type=type, block_size=block_size,
+                    logical_sector_size=None, physical_sector_size=None, id=None,
+                    replace=replace)
+    return Job(library.vdisk_salvage, encoded(source), ctypes.byref(wanted), disk_size,
+               source_block_size, ctypes.byref(open_options(**options)))

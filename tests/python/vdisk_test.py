@@ -141,6 +141,27 @@ class Jobs(Case):
         self.assertEqual(compacted.no_gain, "none")
         self.assertLess(compacted.new_file_size, size)
 
+    def test_damage_is_repaired_or_salvaged(self):
+        path = self.make("a.vhdx")
+        with vdisk.Disk(path, writable=True) as disk:
+            disk.write(0, b"a" * MIB)
+        with open(path, "r+b") as file:  # the first header
+            file.seek(1 << 16)
+            file.write(bytes(4096))
+        planned = vdisk.repair(path).wait()
+        self.assertFalse(planned.applied)
+        self.assertEqual((planned.findings_before, planned.findings_after), (1, 0))
+        done = vdisk.repair(path, apply=True, undo=self.path("undo")).wait()
+        self.assertTrue(done.applied and done.opens_after)
+        self.assertTrue(vdisk.check(path).wait().clean)
+        with open(path, "r+b") as file:  # both region tables
+            file.seek(3 << 16)
+            file.write(bytes(2 << 16))
+        saved = vdisk.salvage(path, self.path("saved.vhdx")).wait()
+        self.assertEqual((saved.virtual_size, saved.lost_bytes), (8 * MIB, 0))
+        with vdisk.Disk(self.path("saved.vhdx")) as disk:
+            self.assertEqual(disk.read(0, MIB), b"a" * MIB)
+
     def test_progress_ends_with_the_final_status(self):
         path = self.make("a.vhdx")
         with vdisk.hash(path) as job:
