@@ -22,7 +22,8 @@ def exported(library):
     names = [line.split()[-1].split("@")[0] for line in lines]
     functions = sorted(name for name in names if name.startswith("vdisk_"))
     inner = [name for name in names if re.match(r"_ZNK?5vdisk(3vhd|4vhdx|3raw)", name)]
-    foreign = [name for name in names if not name.startswith(("vdisk_", "_Z", "_init", "_fini"))]
+    allowed = ("vdisk_", "VDISK_", "_Z", "_init", "_fini")
+    foreign = [name for name in names if not name.startswith(allowed)]
     return functions, inner + foreign
 
 
