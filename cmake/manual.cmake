@@ -16,8 +16,8 @@ add_custom_command(OUTPUT ${manual}/man1/vdisk-tool.1
   COMMENT "Writing manual pages and completions" VERBATIM)
 add_custom_target(vdisk_manual ALL DEPENDS ${manual}/man1/vdisk-tool.1)
 
-install(DIRECTORY ${manual}/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT vdisk-tool)
-install(DIRECTORY ${manual}/man3 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT libvdisk-dev)
+install(DIRECTORY ${manual}/packed/man1 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT vdisk-tool)
+install(DIRECTORY ${manual}/packed/man3 DESTINATION ${CMAKE_INSTALL_MANDIR} COMPONENT libvdisk-dev)
 install(FILES ${manual}/completions/bash/vdisk-tool
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT vdisk-tool)
 install(FILES ${manual}/completions/zsh/_vdisk-tool

@@ -73,6 +73,9 @@ vdisk_package(python3-vdisk python "libvdisk0 (= ${PROJECT_VERSION}), python3:an
   "VHD and VHDX virtual disk images - Python package
  Disks as objects that are read and written, long operations as jobs with
  progress, on top of the shared library.")
+# The loader learns of the library when the packages of a run are in place, not by a script.
+file(WRITE ${PROJECT_BINARY_DIR}/package/triggers "activate-noawait ldconfig\n")
+set(CPACK_DEBIAN_LIBVDISK0_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/package/triggers)
 set(CPACK_DEBIAN_PYTHON3-VDISK_PACKAGE_ARCHITECTURE all)
 set(CPACK_DEBIAN_PYTHON3-VDISK_PACKAGE_SHLIBDEPS OFF)
 
