@@ -26,6 +26,16 @@ DigestTree::Value join(const DigestTree::Value& left, const DigestTree::Value& r
 
 }  // namespace
 
+std::string hex_text(std::span<const u8> bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string hex;
+  for (const u8 byte : bytes) {
+    hex.push_back(digits[byte >> 4]);
+    hex.push_back(digits[byte & 15]);
+  }
+  return hex;
+}
+
 DigestTree::DigestTree() {
   const std::vector<std::byte> zeros(chunk_size);
   zero_tree_[0] = digest(zeros.data(), zeros.size());
@@ -68,13 +78,7 @@ std::string DigestTree::finish(u64 virtual_size) const {
   for (unsigned index = 0; index < 8; ++index) {
     last[16 + index] = static_cast<u8>(virtual_size >> (8 * index));
   }
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (const u8 byte : digest(last.data(), last.size())) {
-    hex.push_back(digits[byte >> 4]);
-    hex.push_back(digits[byte & 15]);
-  }
-  return hex;
+  return hex_text(digest(last.data(), last.size()));
 }
 
 }  // namespace vdisk

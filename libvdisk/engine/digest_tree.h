@@ -15,6 +15,9 @@
 
 namespace vdisk {
 
+/// Bytes in lower-case hex.
+[[nodiscard]] std::string hex_text(std::span<const u8> bytes);
+
 class DigestTree {
  public:
   static constexpr u64 chunk_size = mib;
