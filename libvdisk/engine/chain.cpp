@@ -7,6 +7,7 @@
 
 #include "base/try.h"
 #include "engine/parent_path.h"
+#include "formats/neighbours.h"
 
 namespace vdisk {
 
@@ -74,26 +75,6 @@ Status check_identity(const Layer& parent, const ParentLink& link) {
                     fmt::format("content id: {}, expected {}", to_string(found), expected)}));
 }
 
-Status check_shape(const Layer& parent, const Layer& child, bool named_by_caller) {
-  const Geometry above = child.image->geometry();
-  const Geometry below = parent.image->geometry();
-  if (above.logical_sector_size != below.logical_sector_size) {
-    return std::unexpected(at_path(
-        parent.path, {Errc::parent_mismatch,
-                      fmt::format("logical sector size: {} bytes, expected {} bytes as the child",
-                                  below.logical_sector_size, above.logical_sector_size)}));
-  }
-  const auto link = child.image->info().parent;
-  const bool allowed = named_by_caller || (link && link->larger_parent_allowed);
-  if (!allowed && below.virtual_size > above.virtual_size) {
-    return std::unexpected(at_path(
-        parent.path, {Errc::parent_size_mismatch,
-                      fmt::format("virtual size: {} bytes, expected at most {} bytes as the child",
-                                  below.virtual_size, above.virtual_size)}));
-  }
-  return {};
-}
-
 void warn_about_time(Layer& child, const File& parent, const ParentLink& link) {
   const auto modified = parent.modified_time();
   if (!modified || !link.parent_modified_time || *modified == *link.parent_modified_time) return;
@@ -103,6 +84,22 @@ void warn_about_time(Layer& child, const File& parent, const ParentLink& link) {
 ReadLog parent_log_policy(ReadLog leaf_policy) {
   const bool kept = leaf_policy == ReadLog::require_clean || leaf_policy == ReadLog::ignore;
   return kept ? leaf_policy : ReadLog::memory;
+}
+
+/// What other files beside an image say about it.
+Status look_around(Layer& layer, FileSystem& file_system) {
+  for (const Neighbour& neighbour : neighbours()) {
+    if (!concerns(neighbour, layer.path.extension().string())) continue;
+    fs::path beside = layer.path;
+    if (!neighbour.replaces.empty()) beside.replace_extension();
+    beside += neighbour.extension;
+    if (!file_system.identity(beside)) continue;
+    if (neighbour.refuses) {
+      return fail(Errc::unsupported, fmt::format("{}: {}", layer.path.string(), neighbour.message));
+    }
+    layer.neighbours.push_back({std::string(neighbour.id), std::string(neighbour.message)});
+  }
+  return {};
 }
 
 class ChainOpener {
@@ -118,6 +115,7 @@ class ChainOpener {
                                .read_log = options_.read_log,
                                .format = options_.format};
     VDISK_ASSIGN(auto leaf, open_layer(request, options_));
+    VDISK_TRY(look_around(leaf, *file_system_));
     return go_on_from(std::move(leaf));
   }
 
@@ -193,7 +191,8 @@ class ChainOpener {
     VDISK_ASSIGN(auto parent, open_layer(request, options_));
     VDISK_TRY(check_identity(parent, link));
     Layer& child = chain_.layers.back();
-    VDISK_TRY(check_shape(parent, child, named_parent() != nullptr));
+    VDISK_TRY(check_parent_shape(parent, child, named_parent() != nullptr));
+    VDISK_TRY(look_around(parent, *file_system_));
     warn_about_time(child, *parent.file, link);
     chain_.layers.push_back(std::move(parent));
     directories_.push_back(directory);
@@ -212,10 +211,42 @@ class ChainOpener {
 
 }  // namespace
 
-Result<Chain> open_chain(const fs::path& path, const OpenOptions& options) {
-  VDISK_ASSIGN(Chain chain, open_reachable_chain(path, options));
-  if (chain.broken) return std::unexpected(*std::move(chain.broken));
+Status check_parent_shape(const Layer& parent, const Layer& child, bool named_by_caller) {
+  const Geometry above = child.image->geometry();
+  const Geometry below = parent.image->geometry();
+  if (above.logical_sector_size != below.logical_sector_size) {
+    return std::unexpected(at_path(
+        parent.path, {Errc::parent_mismatch,
+                      fmt::format("logical sector size: {} bytes, expected {} bytes as the child",
+                                  below.logical_sector_size, above.logical_sector_size)}));
+  }
+  const auto link = child.image->info().parent;
+  const bool allowed = named_by_caller || (link && link->larger_parent_allowed);
+  if (!allowed && below.virtual_size > above.virtual_size) {
+    return std::unexpected(at_path(
+        parent.path, {Errc::parent_size_mismatch,
+                      fmt::format("virtual size: {} bytes, expected at most {} bytes as the child",
+                                  below.virtual_size, above.virtual_size)}));
+  }
+  return {};
+}
+
+namespace {
+
+Result<Chain> unless_broken(Result<Chain> chain) {
+  if (chain && chain->broken) return std::unexpected(*std::move(chain->broken));
   return chain;
+}
+
+}  // namespace
+
+Result<Chain> open_chain(const fs::path& path, const OpenOptions& options) {
+  return unless_broken(open_reachable_chain(path, options));
+}
+
+Result<Chain> open_parents(Layer leaf, const OpenOptions& options) {
+  VDISK_TRY(look_around(leaf, *file_system_of(options)));
+  return unless_broken(open_reachable_parents(std::move(leaf), options));
 }
 
 Result<Chain> open_reachable_chain(const fs::path& path, const OpenOptions& options) {

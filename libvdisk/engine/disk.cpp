@@ -51,8 +51,9 @@ Result<LayerInfo> Disk::layer(std::size_t index) const {
     VDISK_TRY(check_index(core_->layers, index));
     const Layer& layer = core_->layers[index];
     LayerInfo info{.path = layer.path, .image = layer.image->info(), .dirty = layer.dirty};
-    info.image.warnings.insert(info.image.warnings.end(), layer.warnings.begin(),
-                               layer.warnings.end());
+    for (const auto* more : {&layer.warnings, &layer.neighbours}) {
+      info.image.warnings.insert(info.image.warnings.end(), more->begin(), more->end());
+    }
     VDISK_ASSIGN(info.file_size, layer.file->size());
     VDISK_ASSIGN(info.allocated_size, layer.file->allocated_size());
     return info;

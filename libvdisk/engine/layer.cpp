@@ -5,6 +5,7 @@
 
 #include "base/try.h"
 #include "formats/formats.h"
+#include "formats/neighbours.h"
 #include "io/overlay_file.h"
 
 namespace vdisk {
@@ -33,6 +34,9 @@ Result<const Format*> format_by_content(const Format* probed, const File& file,
     if (named != nullptr && named->lost_signature != nullptr) {
       VDISK_ASSIGN(const bool lost, named->lost_signature(file));
       if (lost) return named;
+    }
+    if (const auto foreign = describe_foreign_file(path.extension().string())) {
+      return fail(Errc::unsupported, std::string(*foreign));
     }
     return fail(Errc::not_image, "no signature of a known image format");
   }
@@ -109,6 +113,16 @@ Result<std::shared_ptr<File>> open_leaf_file(FileSystem& file_system,
   return file_system.open(path, file_options);
 }
 
+Result<Layer> open_alone(const std::filesystem::path& path, const OpenOptions& options) {
+  VDISK_ASSIGN(auto file, open_leaf_file(*file_system_of(options), path, options));
+  return open_layer({.path = path,
+                     .file = std::move(file),
+                     .access = options.access,
+                     .read_log = options.read_log,
+                     .format = options.format},
+                    options);
+}
+
 Result<const Format*> choose_format(const File& file, const std::filesystem::path& path,
                                     const std::optional<std::string>& name) {
   auto probed = probe(file);
@@ -124,6 +138,11 @@ Result<const Format*> choose_format(const File& file, const std::filesystem::pat
 
 std::shared_ptr<FileSystem> file_system_of(const OpenOptions& options) {
   return options.file_system ? options.file_system : host_file_system();
+}
+
+bool is_of_host(const Error& error) noexcept {
+  const ErrorKind cause = kind(error.code);
+  return cause == ErrorKind::io || cause == ErrorKind::no_space || cause == ErrorKind::no_memory;
 }
 
 Error at_path(const std::filesystem::path& path, Error error) {

@@ -16,8 +16,9 @@ struct Layer {
   FileId id;
   const Format* format = nullptr;
   std::unique_ptr<Image> image;
-  bool dirty = false;                  ///< the log had to be replayed
-  std::vector<Warning> warnings = {};  ///< beyond those of the image itself
+  bool dirty = false;                    ///< the log had to be replayed
+  std::vector<Warning> warnings = {};    ///< beyond those of the image itself
+  std::vector<Warning> neighbours = {};  ///< what files of other programs beside it mean
 };
 
 /// What differs between opening a leaf and opening a parent.
@@ -39,12 +40,19 @@ Result<std::shared_ptr<File>> open_leaf_file(FileSystem& file_system,
                                              const std::filesystem::path& path,
                                              const OpenOptions& options);
 
+/// One image without its parents, as the options ask for it (access, lock, log, format). Errors:
+/// those of opening its file and of open_layer.
+Result<Layer> open_alone(const std::filesystem::path& path, const OpenOptions& options);
+
 /// The format of a file: by name, by content, or raw by extension.
 Result<const Format*> choose_format(const File& file, const std::filesystem::path& path,
                                     const std::optional<std::string>& name);
 
 /// The file system of the options, or the host's.
 [[nodiscard]] std::shared_ptr<FileSystem> file_system_of(const OpenOptions& options);
+
+/// Whether an error speaks of the host and not of what the file holds: io, no_space, no_memory.
+[[nodiscard]] bool is_of_host(const Error& error) noexcept;
 
 /// Puts the path in front of an error of a format.
 [[nodiscard]] Error at_path(const std::filesystem::path& path, Error error);
