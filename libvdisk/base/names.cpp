@@ -43,6 +43,15 @@ bool CheckReport::clean() const noexcept {
   return !worse_than_info_;
 }
 
+Result<std::vector<std::filesystem::path>> FileSystem::list_directories(
+    const std::filesystem::path&) const {
+  return std::vector<std::filesystem::path>();
+}
+
+Result<bool> File::clone_from(const File&, u64, u64, u64) {
+  return false;
+}
+
 Result<Hole> File::next_hole(u64) const {
   auto end = size();
   if (!end) return std::unexpected(std::move(end).error());

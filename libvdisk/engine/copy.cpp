@@ -16,18 +16,29 @@ namespace {
 /// every logical sector size, so that what is written is always aligned for the target.
 constexpr u64 zero_unit = 4 * kib;
 
+/// Cloning a range costs about as much as copying this little.
+constexpr u64 smallest_clone = 64 * kib;
+/// A cancel is noticed between two clones.
+constexpr u64 largest_clone = 256 * mib;
+/// A host that has refused as often as this does not clone these files at all.
+constexpr unsigned most_refusals = 16;
+
 class Copy {
  public:
-  Copy(const Disk& source, Disk& target, Progress& progress)
-      : source_(source), target_(target), progress_(progress), buffer_(piece_size) {}
+  Copy(const Disk& source, Disk& target, const CopyOptions& options, Progress& progress)
+      : source_(source),
+        target_(target),
+        progress_(progress),
+        clone_(options.clone),
+        buffer_(piece_size) {}
 
-  Status run() {
+  Result<CopyCounts> run() {
     while (done_ < source_.size()) {
       VDISK_ASSIGN(const auto run,
                    content_run_at(DiskAccess::core(source_), done_, source_.size() - done_));
       VDISK_TRY(run.data ? copy_run(run) : skip_to(run.offset + run.length));
     }
-    return {};
+    return counts_;
   }
 
  private:
@@ -42,12 +53,36 @@ class Copy {
     const u64 end = std::min(round_up(run.offset + run.length, zero_unit), source_.size());
     u64 offset = round_down(run.offset, zero_unit);
     while (offset < end) {
-      const u64 length = std::min(end - offset, piece_size - offset % piece_size);
-      VDISK_TRY(copy_piece(offset, length));
+      VDISK_ASSIGN(const u64 cloned, clone_at(run, offset));
+      const u64 length =
+          cloned > 0 ? cloned : std::min(end - offset, piece_size - offset % piece_size);
+      if (cloned == 0) VDISK_TRY(copy_piece(offset, length));
       offset += length;
       VDISK_TRY(skip_to(offset));
     }
     return {};
+  }
+
+  /// Clones what it can of the run from `offset` on; how many bytes, 0 where it cannot.
+  Result<u64> clone_at(const ContentRun& run, u64 offset) {
+    if (!clone_ || run.layer == nullptr || offset < run.offset) return u64{0};
+    const u64 from = run.file_offset + (offset - run.offset);
+    const u64 limit = std::min(run.offset + run.length - offset, largest_clone);
+    const u64 wanted = round_down(limit, zero_unit);
+    if (wanted < smallest_clone || !is_aligned(from, zero_unit)) return u64{0};
+    VDISK_ASSIGN(const Extent place, target_.reserve(offset, wanted));
+    const u64 length = round_down(place.length, zero_unit);
+    if (length < smallest_clone || !is_aligned(place.file_offset, zero_unit)) return u64{0};
+    VDISK_ASSIGN(const bool cloned, target_.layer_file(0).clone_from(run.layer->image->file(), from,
+                                                                     place.file_offset, length));
+    if (!cloned) {
+      clone_ = ++refusals_ < most_refusals;
+      return u64{0};
+    }
+    refusals_ = 0;
+    counts_.cloned_bytes += length;
+    VDISK_TRY(target_.commit({place.offset, length, State::data, place.file_offset}));
+    return length;
   }
 
   Status copy_piece(u64 offset, u64 length) {
@@ -59,6 +94,7 @@ class Copy {
       if (data > 0) {
         const auto bytes = piece.subspan(at + zeros, data);
         VDISK_TRY(target_.write(offset + at + zeros, bytes));
+        counts_.written_bytes += data;
       }
       at += zeros + data;
     }
@@ -79,14 +115,18 @@ class Copy {
   const Disk& source_;
   Disk& target_;
   Progress& progress_;
+  bool clone_;
+  unsigned refusals_ = 0;  ///< since a clone succeeded
+  CopyCounts counts_;
   std::vector<std::byte> buffer_;
   u64 done_ = 0;
 };
 
 }  // namespace
 
-Status copy_content(const Disk& source, Disk& target, Progress& progress) {
-  return Copy(source, target, progress).run();
+Result<CopyCounts> copy_content(const Disk& source, Disk& target, const CopyOptions& options,
+                                Progress& progress) {
+  return Copy(source, target, options, progress).run();
 }
 
 }  // namespace vdisk

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
 #include "base/try.h"
+#include "engine/parent_path.h"
 #include "formats/formats.h"
 
 namespace vdisk {
@@ -36,17 +38,27 @@ Result<ImageType> target_type(const Target& target, bool has_parent) {
                          : "the type is differencing, expected a parent");
 }
 
+Result<u64> rounded_up(u64 size, u64 multiple) {
+  const u64 excess = size % std::max<u64>(multiple, 1);
+  if (excess == 0) return size;
+  if (const auto rounded = checked_add(size, multiple - excess)) return *rounded;
+  return fail(
+      Errc::invalid_argument,
+      fmt::format("size: {} bytes, expected one that has a multiple of {}", size, multiple));
+}
+
+/// Without its parents: they are not needed to look at what was just written.
+Status inspect_image(std::shared_ptr<FileSystem> file_system, const TargetPlan& plan,
+                     std::shared_ptr<File> file, const Inspect& inspect) {
+  VDISK_ASSIGN(const Disk disk,
+               open_new_image(std::move(file_system), plan, std::move(file), Access::read_only));
+  return inspect(disk);
+}
+
 Status fill_image(std::shared_ptr<FileSystem> file_system, const TargetPlan& plan,
                   std::shared_ptr<File> file, const Fill& fill) {
-  const LayerRequest request{.path = plan.path,
-                             .file = std::move(file),
-                             .access = Access::read_write,
-                             .format = std::string(plan.format->name),
-                             .durability = Durability::unpublished};
-  VDISK_ASSIGN(auto layer, open_layer(request, {}));
-  Chain chain;
-  chain.layers.push_back(std::move(layer));
-  Disk disk = DiskAccess::make(std::move(chain), Access::read_write, std::move(file_system));
+  VDISK_ASSIGN(Disk disk,
+               open_new_image(std::move(file_system), plan, std::move(file), Access::read_write));
   VDISK_TRY(fill(disk));
   return disk.close();
 }
@@ -64,6 +76,7 @@ Result<TargetPlan> plan_target(const Target& target, const TargetContext& contex
   } else {
     return fail(Errc::invalid_argument, "no size is given, expected one");
   }
+  VDISK_ASSIGN(plan.spec.virtual_size, rounded_up(plan.spec.virtual_size, target.size_multiple));
   plan.spec.block_size = target.block_size;
   plan.spec.logical_sector_size = target.logical_sector_size;
   plan.spec.physical_sector_size = target.physical_sector_size;
@@ -74,6 +87,24 @@ Result<TargetPlan> plan_target(const Target& target, const TargetContext& contex
     return std::unexpected(at_path(target.path, std::move(completed).error()));
   }
   return plan;
+}
+
+Result<ParentSpec> describe_parent(const Layer& parent, const std::filesystem::path& child,
+                                   FileSystem& file_system) {
+  const ImageInfo info = parent.image->info();
+  VDISK_ASSIGN(const auto child_path, file_system.absolute(child));
+  VDISK_ASSIGN(const auto parent_path, file_system.absolute(parent.path));
+  VDISK_ASSIGN(const i64 modified, parent.file->modified_time());
+  return ParentSpec{
+      .format = std::string(parent.format->name),
+      .content_id = parent.image->content_id(),
+      .disk_id = info.id,
+      .geometry = info.geometry,
+      .modified_time = modified,
+      .file_name = parent_path.filename().string(),
+      .relative_path = windows_relative_path(child_path.parent_path(), parent_path),
+      .absolute_win32_path = {},
+  };
 }
 
 Status check_target(FileSystem& file_system, const TargetPlan& plan, const Disk* source) {
@@ -94,16 +125,42 @@ Status check_target(FileSystem& file_system, const TargetPlan& plan, const Disk*
 }
 
 Result<CreatedDisk> build_image(std::shared_ptr<FileSystem> file_system, const TargetPlan& plan,
-                                const Fill& fill, Progress& progress) {
+                                const BuildSteps& steps, Progress& progress) {
+  const auto write = [&](const std::shared_ptr<File>& file) -> Status {
+    if (auto created = plan.format->create(*file, plan.spec); !created) {
+      return std::unexpected(at_path(plan.path, std::move(created).error()));
+    }
+    if (steps.fill) VDISK_TRY(fill_image(file_system, plan, file, steps.fill));
+    return steps.inspect ? inspect_image(file_system, plan, file, steps.inspect) : Status();
+  };
+  return build_file(file_system, plan, write, progress);
+}
+
+Result<CreatedDisk> build_file(std::shared_ptr<FileSystem> file_system, const TargetPlan& plan,
+                               const WriteFile& write, Progress& progress) {
   VDISK_ASSIGN(auto file, file_system->create_beside(plan.path));
-  if (auto created = plan.format->create(*file, plan.spec); !created) {
-    return std::unexpected(at_path(plan.path, std::move(created).error()));
-  }
-  if (fill) VDISK_TRY(fill_image(file_system, plan, file, fill));
+  VDISK_TRY(write(file));
   progress.phase("flush");
   VDISK_TRY(file->flush());
   VDISK_TRY(progress.point_of_no_return());
   VDISK_TRY(file_system->publish(*file, plan.path, plan.replace));
+  return describe(plan);
+}
+
+Result<Disk> open_new_image(std::shared_ptr<FileSystem> file_system, const TargetPlan& plan,
+                            std::shared_ptr<File> file, Access access) {
+  const LayerRequest request{.path = plan.path,
+                             .file = std::move(file),
+                             .access = access,
+                             .format = std::string(plan.format->name),
+                             .durability = Durability::unpublished};
+  VDISK_ASSIGN(auto layer, open_layer(request, {}));
+  Chain chain;
+  chain.layers.push_back(std::move(layer));
+  return DiskAccess::make(std::move(chain), access, std::move(file_system));
+}
+
+CreatedDisk describe(const TargetPlan& plan) {
   return CreatedDisk{.path = plan.path,
                      .id = plan.spec.id.value_or(Guid{}),
                      .virtual_size = plan.spec.virtual_size,

@@ -261,7 +261,7 @@ Result<Salvaged> copy_remains(const SalvageOptions& options, Remains remains, Sa
   const auto fill = [&](Disk& target) {
     return SalvageCopy(damaged, target, result).run(progress);
   };
-  VDISK_ASSIGN(result.created, build_image(file_system, plan, fill, progress));
+  VDISK_ASSIGN(result.created, build_image(file_system, plan, {.fill = fill}, progress));
   return result;
 }
 

@@ -147,12 +147,21 @@ Status PosixFile::copy_from(const File& source, u64 source_offset, u64 target_of
   return copy_by_loop(source, *this, {source_offset, target_offset, length});
 }
 
+Result<bool> PosixFile::clone_from(const File& source, u64 source_offset, u64 target_offset,
+                                   u64 length) {
+  VDISK_TRY(check_healthy());
+  const auto* posix = dynamic_cast<const PosixFile*>(&source);
+  if (posix == nullptr || length == 0) return false;  // a length of 0 would mean: to the end
+  const file_clone_range range{posix->descriptor_.get(), source_offset, length, target_offset};
+  return ::ioctl(descriptor_.get(), FICLONERANGE, &range) == 0;
+}
+
 /// As much as the kernel takes: a clone where both ranges allow it, else copy_file_range. What is
 /// left is for the loop, which also finds out why.
 Result<u64> PosixFile::copy_in_kernel(const PosixFile& source, u64 source_offset, u64 target_offset,
                                       u64 length) {
-  const file_clone_range range{source.descriptor_.get(), source_offset, length, target_offset};
-  if (::ioctl(descriptor_.get(), FICLONERANGE, &range) == 0) return length;
+  VDISK_ASSIGN(const bool cloned, clone_from(source, source_offset, target_offset, length));
+  if (cloned) return length;
   u64 copied = 0;
   while (copied < length) {
     off_t from = offset_of(source_offset + copied);

@@ -22,6 +22,8 @@ class PosixFile : public File {
   Status zero_at(u64 offset, u64 length) override;
   Status punch_at(u64 offset, u64 length) override;
   Status copy_from(const File& source, u64 source_offset, u64 target_offset, u64 length) override;
+  Result<bool> clone_from(const File& source, u64 source_offset, u64 target_offset,
+                          u64 length) override;
   [[nodiscard]] Result<u64> size() const override;
   Status resize(u64 new_size) override;
   Status flush() override;

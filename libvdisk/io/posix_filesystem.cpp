@@ -114,13 +114,26 @@ Status rename_without_clobber(const fs::path& from, const fs::path& to) {
   return {};
 }
 
-std::vector<fs::path> regular_files(const fs::path& directory, std::error_code& error) {
+/// Names of the entries that `wanted` takes.
+template <class Wanted>
+std::vector<fs::path> list_once(const fs::path& directory, const Wanted& wanted,
+                                std::error_code& error) {
   std::vector<fs::path> names;
   fs::directory_iterator entry(directory, error);
   for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->is_regular_file(ignored)) names.push_back(entry->path().filename());
+    if (wanted(*entry)) names.push_back(entry->path().filename());
   }
+  return names;
+}
+
+/// The same, sorted, begun anew where it is interrupted.
+template <class Wanted>
+Result<std::vector<fs::path>> names_in(const fs::path& directory, const Wanted& wanted) {
+  std::error_code error;
+  auto names = list_once(directory, wanted, error);
+  while (error == std::errc::interrupted) names = list_once(directory, wanted, error);
+  if (error) return fail_os(error.value(), directory.string(), "list directory");
+  std::sort(names.begin(), names.end());
   return names;
 }
 
@@ -189,12 +202,16 @@ Result<FileId> PosixFileSystem::identity(const fs::path& path) const {
 }
 
 Result<std::vector<fs::path>> PosixFileSystem::list(const fs::path& directory) const {
-  std::error_code error;
-  auto names = regular_files(directory, error);
-  while (error == std::errc::interrupted) names = regular_files(directory, error);
-  if (error) return fail_os(error.value(), directory.string(), "list directory");
-  std::sort(names.begin(), names.end());
-  return names;
+  std::error_code ignored;
+  return names_in(directory,
+                  [&](const fs::directory_entry& entry) { return entry.is_regular_file(ignored); });
+}
+
+Result<std::vector<fs::path>> PosixFileSystem::list_directories(const fs::path& directory) const {
+  std::error_code ignored;
+  return names_in(directory, [&](const fs::directory_entry& entry) {
+    return entry.symlink_status(ignored).type() == fs::file_type::directory;
+  });
 }
 
 Result<fs::path> PosixFileSystem::absolute(const fs::path& path) const {

@@ -207,7 +207,7 @@ TEST_CASE("copying leaves zeros out and keeps everything else") {
   FakeDisk target({FakeImageOptions{}});
   Progress progress;
   progress.expect(64 * kib);
-  REQUIRE(copy_content(*source.disk, *target.disk, progress));
+  REQUIRE(copy_content(*source.disk, *target.disk, {}, progress));
   CHECK(source.read(0, 64 * kib) == target.read(0, 64 * kib));
   CHECK(target.images[0]->extent_at(32 * kib, 8192)->state == State::absent);
   CHECK(progress.status().current_value == 64 * kib);

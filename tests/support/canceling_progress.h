@@ -9,7 +9,7 @@ namespace vdisk::test {
 
 /// A step is one call that can learn of a cancel: advance() and point_of_no_return(). Behind the
 /// point of no return a cancel comes too late, as with a real job. Threads: one.
-class CancelingCore final : public detail::JobCore {
+class CancelingCore : public detail::JobCore {
  public:
   /// The cancel wins at the step of that index, if it is not too late by then.
   explicit CancelingCore(u64 step) : steps_left_(step) {}

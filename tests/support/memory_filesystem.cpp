@@ -1,5 +1,7 @@
 #include "support/memory_filesystem.h"
 
+#include <set>
+
 #include <fmt/format.h>
 
 #include "support/forwarding_file.h"
@@ -24,6 +26,11 @@ struct MemoryFileSystem::Node {
     if (kind == Lock::exclusive) writer = false;
     if (kind == Lock::shared) --readers;
   }
+};
+
+struct MemoryFileSystem::Names {
+  std::mutex mutex;
+  std::map<std::filesystem::path, std::shared_ptr<Node>> nodes;
 };
 
 /// One opened file: holds its lock, and knows whether it may change the content.
@@ -75,6 +82,28 @@ std::filesystem::path normal(const std::filesystem::path& path) {
 
 }  // namespace
 
+/// Its name goes with it, unless it was published.
+class MemoryFileSystem::Temporary final : public Handle {
+ public:
+  Temporary(std::shared_ptr<Node> its_node, std::string name, std::weak_ptr<Names> names)
+      : Handle(std::move(its_node), std::move(name),
+               {.access = Access::read_write, .lock = Lock::exclusive}),
+        names_(std::move(names)) {}
+  ~Temporary() override {
+    const auto names = names_.lock();
+    if (!names) return;
+    const std::lock_guard lock(names->mutex);
+    names->nodes.erase(normal(name()));
+  }
+
+ private:
+  std::weak_ptr<Names> names_;
+};
+
+MemoryFileSystem::MemoryFileSystem() : names_(std::make_shared<Names>()) {}
+
+MemoryFileSystem::~MemoryFileSystem() = default;
+
 Result<std::shared_ptr<File>> MemoryFileSystem::open_node(std::shared_ptr<Node> node,
                                                           const std::string& name,
                                                           const FileOptions& options) {
@@ -84,9 +113,9 @@ Result<std::shared_ptr<File>> MemoryFileSystem::open_node(std::shared_ptr<Node> 
 
 Result<std::shared_ptr<File>> MemoryFileSystem::open(const std::filesystem::path& path,
                                                      const FileOptions& options) {
-  const std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(normal(path));
-  if (found == nodes_.end()) return missing(path);
+  const std::lock_guard lock(names_->mutex);
+  const auto found = names_->nodes.find(normal(path));
+  if (found == names_->nodes.end()) return missing(path);
   return open_node(found->second, path.string(), options);
 }
 
@@ -102,47 +131,59 @@ Result<std::shared_ptr<File>> MemoryFileSystem::open_beneath(const std::filesyst
 }
 
 Result<std::shared_ptr<File>> MemoryFileSystem::create_beside(const std::filesystem::path& target) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(names_->mutex);
   const auto name = fmt::format("{}.tmp{}", target.string(), ++temporaries_);
   auto node = std::make_shared<Node>();
   node->file = std::make_shared<MemoryFile>(name);
-  nodes_[normal(name)] = node;
-  return open_node(std::move(node), name, {.access = Access::read_write, .lock = Lock::exclusive});
+  names_->nodes[normal(name)] = node;
+  (void)node->lock(Lock::exclusive);
+  return std::make_shared<Temporary>(std::move(node), name, names_);
 }
 
 Status MemoryFileSystem::publish(File& temporary, const std::filesystem::path& target,
                                  bool replace) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(names_->mutex);
   const auto place = normal(target);
-  if (!replace && nodes_.contains(place)) {
+  if (!replace && names_->nodes.contains(place)) {
     return fail(Errc::file_exists, fmt::format("{}: exists", target.string()));
   }
-  nodes_[place] = dynamic_cast<Handle&>(temporary).node();
-  nodes_.erase(normal(temporary.name()));
+  names_->nodes[place] = dynamic_cast<Handle&>(temporary).node();
+  names_->nodes.erase(normal(temporary.name()));
   return {};
 }
 
 Status MemoryFileSystem::remove(const std::filesystem::path& path) {
-  const std::lock_guard lock(mutex_);
-  if (nodes_.erase(normal(path)) == 0) return missing(path);
+  const std::lock_guard lock(names_->mutex);
+  if (names_->nodes.erase(normal(path)) == 0) return missing(path);
   return {};
 }
 
 Result<FileId> MemoryFileSystem::identity(const std::filesystem::path& path) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(normal(path));
-  if (found == nodes_.end()) return missing(path);
+  const std::lock_guard lock(names_->mutex);
+  const auto found = names_->nodes.find(normal(path));
+  if (found == names_->nodes.end()) return missing(path);
   return found->second->file->identity();
 }
 
 Result<std::vector<std::filesystem::path>> MemoryFileSystem::list(
     const std::filesystem::path& directory) const {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(names_->mutex);
   std::vector<std::filesystem::path> names;
-  for (const auto& [path, node] : nodes_) {
+  for (const auto& [path, node] : names_->nodes) {
     if (path.parent_path() == normal(directory)) names.push_back(path.filename());
   }
   return names;
+}
+
+Result<std::vector<std::filesystem::path>> MemoryFileSystem::list_directories(
+    const std::filesystem::path& directory) const {
+  const std::lock_guard lock(names_->mutex);
+  std::set<std::filesystem::path> names;
+  for (const auto& [path, node] : names_->nodes) {
+    const auto below = path.parent_path().lexically_relative(normal(directory));
+    if (!below.empty() && below != "." && *below.begin() != "..") names.insert(*below.begin());
+  }
+  return std::vector<std::filesystem::path>(names.begin(), names.end());
 }
 
 Result<std::filesystem::path> MemoryFileSystem::absolute(const std::filesystem::path& path) const {

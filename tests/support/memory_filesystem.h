@@ -12,6 +12,9 @@ namespace vdisk::test {
 /// Folders exist as soon as a name lies in them. Threads: as FileSystem.
 class MemoryFileSystem : public FileSystem {
  public:
+  MemoryFileSystem();
+  ~MemoryFileSystem() override;
+
   Result<std::shared_ptr<File>> open(const std::filesystem::path& path,
                                      const FileOptions& options) override;
   Result<std::shared_ptr<File>> open_beneath(const std::filesystem::path& root,
@@ -23,17 +26,20 @@ class MemoryFileSystem : public FileSystem {
   [[nodiscard]] Result<FileId> identity(const std::filesystem::path& path) const override;
   [[nodiscard]] Result<std::vector<std::filesystem::path>> list(
       const std::filesystem::path& directory) const override;
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> list_directories(
+      const std::filesystem::path& directory) const override;
   [[nodiscard]] Result<std::filesystem::path> absolute(
       const std::filesystem::path& path) const override;
 
  private:
   struct Node;
+  struct Names;
   class Handle;
+  class Temporary;
   Result<std::shared_ptr<File>> open_node(std::shared_ptr<Node> node, const std::string& name,
                                           const FileOptions& options);
 
-  mutable std::mutex mutex_;
-  std::map<std::filesystem::path, std::shared_ptr<Node>> nodes_;
+  std::shared_ptr<Names> names_;
   u64 temporaries_ = 0;
 };
 

@@ -137,6 +137,11 @@ Result<std::vector<std::filesystem::path>> WatchedFileSystem::list(
   return inner_->list(directory);
 }
 
+Result<std::vector<std::filesystem::path>> WatchedFileSystem::list_directories(
+    const std::filesystem::path& directory) const {
+  return inner_->list_directories(directory);
+}
+
 Result<std::filesystem::path> WatchedFileSystem::absolute(const std::filesystem::path& path) const {
   return inner_->absolute(path);
 }

@@ -46,6 +46,8 @@ class WatchedFileSystem : public FileSystem {
   [[nodiscard]] Result<FileId> identity(const std::filesystem::path& path) const override;
   [[nodiscard]] Result<std::vector<std::filesystem::path>> list(
       const std::filesystem::path& directory) const override;
+  [[nodiscard]] Result<std::vector<std::filesystem::path>> list_directories(
+      const std::filesystem::path& directory) const override;
   [[nodiscard]] Result<std::filesystem::path> absolute(
       const std::filesystem::path& path) const override;
 

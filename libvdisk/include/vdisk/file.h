@@ -46,6 +46,10 @@ class File {
   /// Copies a range of `source` here: by cloning or in the kernel where possible, else by a loop.
   virtual Status copy_from(const File& source, u64 source_offset, u64 target_offset,
                            u64 length) = 0;
+  /// Lets a range of this file share the storage of a range of `source`. False, and nothing has
+  /// changed, where the host cannot do that for these files, offsets and lengths.
+  virtual Result<bool> clone_from(const File& source, u64 source_offset, u64 target_offset,
+                                  u64 length);
   [[nodiscard]] virtual Result<u64> size() const = 0;
   /// Cuts or extends; new bytes read as zeros.
   virtual Status resize(u64 new_size) = 0;
@@ -107,6 +111,9 @@ class FileSystem {
   /// Names of the regular files in a directory, sorted.
   [[nodiscard]] virtual Result<std::vector<std::filesystem::path>> list(
       const std::filesystem::path& directory) const = 0;
+  /// Names of the directories in a directory, sorted; links are left out. None by default.
+  [[nodiscard]] virtual Result<std::vector<std::filesystem::path>> list_directories(
+      const std::filesystem::path& directory) const;
   /// Absolute form of a path without symbolic links in its directory part.
   [[nodiscard]] virtual Result<std::filesystem::path> absolute(
       const std::filesystem::path& path) const = 0;

@@ -9,12 +9,21 @@
 #include <variant>
 #include <vector>
 
+#include "vdisk/byte_stream.h"
 #include "vdisk/disk.h"
 #include "vdisk/format.h"
 #include "vdisk/progress.h"
 
 #pragma GCC visibility push(default)
 namespace vdisk {
+
+/// How the content came into a new image.
+struct CopyReport {
+  u64 source_size = 0;      ///< of the disk that was copied; the new one may be larger
+  u64 written_bytes = 0;    ///< what was not zero
+  u64 cloned_bytes = 0;     ///< storage shared with the source instead of copied
+  std::string digest = {};  ///< of the content, as hash has it; empty unless it was verified
+};
 
 /// Result of create, convert and snapshot.
 struct CreatedDisk {
@@ -24,6 +33,7 @@ struct CreatedDisk {
   std::string format;
   ImageType type = ImageType::dynamic;
   u32 block_size = 0;
+  std::optional<CopyReport> copied = {};  ///< when there was a source
 };
 
 /// Why a compaction gave nothing back.
@@ -59,6 +69,7 @@ struct Merged {
   u64 merged_bytes = 0;
   std::filesystem::path into;
   std::vector<std::filesystem::path> removed_files = {};
+  std::vector<std::filesystem::path> relinked_files = {};  ///< children of a removed leaf
 };
 
 struct Resized {
@@ -142,7 +153,8 @@ struct Target {
   std::optional<u32> logical_sector_size = {};
   std::optional<u32> physical_sector_size = {};
   std::optional<Guid> id = {};
-  bool replace = false;  ///< an existing file of that name may be replaced
+  u64 size_multiple = 1;  ///< the size of the disk is rounded up to a multiple of this
+  bool replace = false;   ///< an existing file of that name may be replaced
 };
 
 /// Creates an image: empty, filled from `source`, or a child of `parent`.
@@ -158,13 +170,44 @@ struct CreateOptions {
 };
 Result<CreatedDisk> create(const CreateOptions& options, Progress& progress);
 
-/// Copies the guest's content of a disk (the whole chain) into a new image.
+/// Whether the storage of a source may be shared instead of copied (reflinks).
+enum class Clone {
+  automatic,  ///< where the new image is fixed or raw, so that stored zeros take no more space
+  always,     ///< wherever the host can
+  never,
+};
+
+/// Copies the guest's content of a disk (the whole chain) into a new image. A gzip'd source is
+/// read as what it holds.
 struct ConvertOptions {
   std::filesystem::path source;
+  /// Instead of `source`: its bytes are put beside the target first, without a name.
+  ByteSource source_stream = {};
   Target target;
+  std::optional<u64> size = {};  ///< of the new disk; unset: that of the source
+  bool layer = false;   ///< only what this file itself stores; a parent's bytes become zeros
+  bool verify = false;  ///< read it all back, and compare digests, before the target gets its name
+  /// Compress the new image, which must be one that can be streamed (below): 0 to 9.
+  std::optional<int> gzip_level = {};
+  Clone clone = Clone::automatic;
   OpenOptions open = {};
 };
 Result<CreatedDisk> convert(const ConvertOptions& options, Progress& progress);
+
+/// What a new image is as a stream of bytes.
+struct Streamed {
+  u64 stream_bytes = 0;   ///< exactly; without compression
+  u64 written_bytes = 0;  ///< given to the sink: differs where it was compressed
+  CreatedDisk disk = {};
+};
+/// The same as convert, without a temporary copy and without a name: the bytes of the new image in
+/// order. Possible where the content lies in one piece: raw, fixed VHD, fixed VHDX; else
+/// unsupported. `target.path` names the stream in messages; `source_stream`, `verify` and `clone`
+/// are not for streams.
+Result<Streamed> convert_to_stream(const ConvertOptions& options, const ByteSink& sink,
+                                   Progress& progress);
+/// What convert_to_stream would give: its exact size, before a byte is copied.
+Result<Streamed> measure_stream(const ConvertOptions& options, Progress& progress);
 
 /// Grows a disk. Crash: old or new size, data intact, always openable.
 struct ExpandOptions {
@@ -190,9 +233,13 @@ struct CompactOptions {
 Result<Compacted> compact(const CompactOptions& options, Progress& progress);
 
 /// Merges a child into one of its ancestors. The child's view stays the same at every instant; a
-/// rerun after an interruption finishes.
+/// rerun after an interruption finishes. With delete_children the child's own children (beside it,
+/// or in a parent root) are linked to the ancestor before the child is removed.
 struct MergeOptions {
   std::filesystem::path child;
+  /// Leave the chain as it is and put what would stand in the ancestor into a new image; it is a
+  /// child of the ancestor's parent, if that has one. Unset depth and base then mean `all`.
+  std::optional<Target> output = {};
   /// How many layers to merge down; ignored when `base` is set.
   std::optional<u32> depth = {};                   ///< unset: 1
   std::optional<std::filesystem::path> base = {};  ///< the ancestor to merge into
