@@ -11,22 +11,28 @@ namespace vdisk {
 
 namespace {
 
-/// The parent link of a file that is a differencing image and not ignored.
-std::optional<ParentLink> link_of(FileSystem& file_system, const std::filesystem::path& path,
-                                  const ChildSearch& search) {
-  auto file = file_system.open(path, {});
-  if (!file) return std::nullopt;
-  const auto id = (*file)->identity();
-  const auto& ignored = search.ignored;
-  if (!id || std::find(ignored.begin(), ignored.end(), *id) != ignored.end()) return std::nullopt;
-  const LayerRequest request{.path = path, .file = *std::move(file)};
-  const auto layer = open_layer(request, {});
-  return layer ? layer->image->info().parent : std::nullopt;
+using PerhapsChild = std::optional<ChildImage>;
+
+/// A file that is no image, or is not to be opened, is nobody's child. Where the host fails nobody
+/// knows: it may be one.
+Result<PerhapsChild> no_child_after(Error error) {
+  if (is_of_host(error)) return std::unexpected(std::move(error));
+  return PerhapsChild();
 }
 
-bool accepts_any(const ParentLink& link, const std::vector<Guid>& parents) {
-  const auto& ids = link.accepted_ids;
-  return std::find_first_of(ids.begin(), ids.end(), parents.begin(), parents.end()) != ids.end();
+/// A file as a child, when it is a differencing image and not ignored.
+Result<PerhapsChild> child_at(FileSystem& file_system, const std::filesystem::path& path,
+                              const ChildSearch& search) {
+  auto file = file_system.open(path, {});
+  if (!file) return no_child_after(std::move(file).error());
+  VDISK_ASSIGN(const auto id, (*file)->identity());
+  if (std::ranges::count(search.ignored, id) != 0) return PerhapsChild();
+  const LayerRequest request{.path = path, .file = *std::move(file)};
+  auto layer = open_layer(request, {});
+  if (!layer) return no_child_after(std::move(layer).error());
+  const ImageInfo info = layer->image->info();
+  if (!info.parent) return PerhapsChild();
+  return ChildImage{path, id, *info.parent, info.geometry.virtual_size};
 }
 
 std::vector<std::filesystem::path> unique(std::vector<std::filesystem::path> paths) {
@@ -59,19 +65,32 @@ Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::pa
   return error_of_exception();
 }
 
-Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system,
-                                                         const ChildSearch& search) {
-  std::vector<std::filesystem::path> children;
+Result<std::vector<ChildImage>> find_child_images(FileSystem& file_system,
+                                                  const ChildSearch& search) {
+  std::vector<ChildImage> children;
   if (search.parents.empty()) return children;
   for (const auto& directory : unique(search.directories)) {
     VDISK_ASSIGN(const auto names, file_system.list(directory));
     for (const auto& name : names) {
       const auto path = name.is_absolute() ? name : directory / name.filename();
-      const auto link = link_of(file_system, path, search);
-      if (link && accepts_any(*link, search.parents)) children.push_back(path);
+      VDISK_ASSIGN(auto child, child_at(file_system, path, search));
+      if (child && accepts_any(child->link, search.parents)) children.push_back(*std::move(child));
     }
   }
   return children;
+}
+
+Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system,
+                                                         const ChildSearch& search) {
+  VDISK_ASSIGN(const auto images, find_child_images(file_system, search));
+  std::vector<std::filesystem::path> paths;
+  for (const ChildImage& image : images) paths.push_back(image.path);
+  return paths;
+}
+
+bool accepts_any(const ParentLink& link, const std::vector<Guid>& parents) {
+  const auto& ids = link.accepted_ids;
+  return std::find_first_of(ids.begin(), ids.end(), parents.begin(), parents.end()) != ids.end();
 }
 
 }  // namespace vdisk

@@ -14,12 +14,26 @@ struct ChildSearch {
   std::vector<FileId> ignored;  ///< files that may depend on them
 };
 
+/// An image that names one of the parents.
+struct ChildImage {
+  std::filesystem::path path;
+  FileId id;
+  ParentLink link;
+  u64 size = 0;
+};
+
 /// The search for the children of one opened layer, in its directory and in the roots.
 Result<ChildSearch> search_for_children(const Layer& layer, const OpenOptions& options);
 
-/// Images in the directories whose parent link accepts one of the ids. Files that cannot be read
-/// as images are passed over; nothing is locked or changed.
+/// Images in the directories whose parent link accepts one of the ids. Files that are no
+/// images are passed over; nothing is locked or changed. Errors: those of the host, as a child may
+/// be hidden behind them.
+Result<std::vector<ChildImage>> find_child_images(FileSystem& file_system,
+                                                  const ChildSearch& search);
+/// Their paths.
 Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system,
                                                          const ChildSearch& search);
+
+[[nodiscard]] bool accepts_any(const ParentLink& link, const std::vector<Guid>& parents);
 
 }  // namespace vdisk

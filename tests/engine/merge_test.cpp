@@ -203,20 +203,6 @@ TEST_CASE("K-13: merging below another child is refused until it is forced") {
   }
 }
 
-TEST_CASE("a middle layer reads the same when it was merged, so that its child stays valid") {
-  for (const std::string& extension : extensions) {
-    CAPTURE(extension);
-    const Stack stack(extension);
-    const auto leaf = stack.content(3);
-    auto options = merge_options(stack.place, stack.paths[2]);
-    options.delete_children = true;
-    CHECK(outcome(options) == Errc::has_children);  // the child would lose its chain
-    options.delete_children = false;
-    CHECK(outcome(options) == Errc::success);
-    CHECK(stack.content(3) == leaf);
-  }
-}
-
 TEST_CASE("K-13: only children of a layer whose view changes count") {
   for (const std::string& extension : extensions) {
     CAPTURE(extension);

@@ -1,0 +1,32 @@
+/// The parts of merge: into an existing layer, and into a new image.
+#pragma once
+
+#include "engine/link.h"
+#include "engine/merge_plan.h"
+
+namespace vdisk {
+
+/// The leaf's own children, opened and locked before anything changes, to be linked past the leaf.
+class LeafChildren {
+ public:
+  /// Refuses (has_children) children that would not read the same on a parent of `parent_size`.
+  Status open(const MergePlan& plan, const std::vector<ChildImage>& images, u64 parent_size,
+              const MergeOptions& options);
+  /// Links all of them to the target, one after the other; each link is durable at once.
+  Result<std::vector<std::filesystem::path>> link_to(const LinkTarget& target,
+                                                     FileSystem& file_system);
+
+ private:
+  std::vector<Layer> children_;
+};
+
+/// Into a new image that takes the place of the layers up to the target.
+Result<Merged> merge_into_new(const MergePlan& plan, const MergeOptions& options,
+                              Progress& progress);
+
+/// Removes merged layers, the leaf first: what remains after an interruption is a valid, shorter
+/// chain.
+Status remove_layers(const MergePlan& plan, std::size_t count, FileSystem& file_system,
+                     Merged& merged);
+
+}  // namespace vdisk

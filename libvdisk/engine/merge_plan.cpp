@@ -1,0 +1,111 @@
+#include "engine/merge_plan.h"
+
+#include <fmt/format.h>
+
+#include "base/try.h"
+
+namespace vdisk {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+Result<std::size_t> target_index(const Disk::Core& disk, const MergeOptions& options) {
+  const std::size_t depth = disk.layers.size();
+  if (depth < 2) {
+    return fail(Errc::wrong_disk_kind, fmt::format("{}: has no parent, expected a child to merge",
+                                                   options.child.string()));
+  }
+  const bool unsaid = !options.depth && !options.base;
+  if (options.all || (options.output && unsaid)) return depth - 1;
+  if (!options.base) {
+    const u64 wanted = options.depth.value_or(1);
+    if (wanted >= 1 && wanted < depth) return static_cast<std::size_t>(wanted);
+    return fail(Errc::invalid_argument,
+                fmt::format("{}: depth {}, expected 1 to {} as the chain has {} layers",
+                            options.child.string(), wanted, depth - 1, depth));
+  }
+  VDISK_ASSIGN(const FileId base, disk.file_system->identity(*options.base));
+  for (std::size_t index = 1; index < depth; ++index) {
+    if (disk.layers[index].id == base) return index;
+  }
+  return fail(Errc::invalid_argument, fmt::format("{}: is not an ancestor of {}",
+                                                  options.base->string(), options.child.string()));
+}
+
+PlannedLayer describe(const Layer& layer) {
+  const auto link = layer.image->info().parent;
+  return {.path = layer.path,
+          .id = layer.id,
+          .format = std::string(layer.format->name),
+          .content_id = layer.image->content_id(),
+          .size = layer.image->geometry().virtual_size,
+          .must_cover_parent = link && !link->larger_parent_allowed};
+}
+
+}  // namespace
+
+Result<MergePlan> plan_merge(const MergeOptions& options) {
+  OpenOptions open = options.open;
+  open.access = Access::read_only;
+  VDISK_ASSIGN(const auto disk, Disk::open(options.child, open));
+  const auto& core = DiskAccess::core(disk);
+  if (!core.complete) {
+    return fail(Errc::parent_not_found,
+                fmt::format("{}: parent: not opened, expected its chain", options.child.string()));
+  }
+  MergePlan plan;
+  VDISK_ASSIGN(plan.target, target_index(core, options));
+  for (const Layer& layer : core.layers) {
+    if (layer.image->info().saved_state) {
+      return fail(Errc::wrong_state, fmt::format("{}: belongs to a virtual machine in saved state",
+                                                 layer.path.string()));
+    }
+    plan.layers.push_back(describe(layer));
+  }
+  return plan;
+}
+
+Result<Dependents> find_dependents(const MergePlan& plan, const MergeOptions& options,
+                                   FileSystem& file_system) {
+  ChildSearch search{.parents = {}, .directories = options.open.parent_roots, .ignored = {}};
+  for (std::size_t index = 0; index < plan.layers.size(); ++index) {
+    search.ignored.push_back(plan.layers[index].id);
+    if (index > plan.target) continue;
+    search.parents.push_back(plan.layers[index].content_id);
+    VDISK_ASSIGN(const auto absolute, file_system.absolute(plan.layers[index].path));
+    search.directories.push_back(absolute.parent_path());
+  }
+  VDISK_ASSIGN(auto images, find_child_images(file_system, search));
+  const std::vector<Guid> others(search.parents.begin() + 1, search.parents.end());
+  Dependents dependents;
+  for (ChildImage& image : images) {
+    auto& list = accepts_any(image.link, others) ? dependents.of_others : dependents.of_leaf;
+    list.push_back(std::move(image));
+  }
+  return dependents;
+}
+
+std::unexpected<Error> refuse_dependents(const MergePlan& plan,
+                                         const std::vector<ChildImage>& images) {
+  std::string names;
+  for (const ChildImage& image : images) {
+    names += (names.empty() ? "" : ", ") + image.path.string();
+  }
+  return fail(Errc::has_children, fmt::format("{}: other images depend on it: {}; expected none",
+                                              plan.lowest().path.string(), names));
+}
+
+Result<Layer> open_planned(const PlannedLayer& planned, Access access,
+                           const MergeOptions& options) {
+  OpenOptions open = options.open;
+  open.access = access;
+  if (access == Access::read_write) open.read_log = ReadLog::automatic;
+  open.format = planned.format;
+  VDISK_ASSIGN(auto layer, open_alone(planned.path, open));
+  if (layer.id == planned.id && layer.image->content_id() == planned.content_id) return layer;
+  return fail(Errc::parent_mismatch,
+              fmt::format("{}: changed while the merge was prepared", planned.path.string()));
+}
+
+}  // namespace vdisk
