@@ -100,6 +100,18 @@ Status FixedImage::link_parent(const ParentLink&) {
   return fail(Errc::wrong_disk_kind, "a fixed image has no parent, expected a differencing one");
 }
 
+Status FixedImage::change_description(const DescriptionChange& change) {
+  if (!writable()) return fail(Errc::write_protected, "the image is open read-only");
+  VDISK_TRY(validate_description(layout_, change));
+  if (!change.disk_id) return {};
+  Footer footer = layout_.footer;
+  footer.unique_id = *change.disk_id;
+  VDISK_TRY(publish_footer(*file_, layout_.footer_offset, footer));
+  const std::lock_guard lock(mutex_);
+  layout_.footer = footer;
+  return {};
+}
+
 Status FixedImage::close() {
   return flush();
 }

@@ -31,6 +31,7 @@ class FixedImage final : public Image {
   [[nodiscard]] Guid content_id() const override { return layout_.footer.unique_id; }
   [[nodiscard]] Guid next_content_id() override { return content_id(); }
   Status link_parent(const ParentLink& link) override;
+  Status change_description(const DescriptionChange& change) override;
   Status close() override;
 
  private:

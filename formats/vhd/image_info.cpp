@@ -15,6 +15,13 @@ ImageType type_of(const Footer& footer) {
   return footer.is(DiskType::dynamic) ? ImageType::dynamic : ImageType::differencing;
 }
 
+Status check_not_saved(const Layout& layout) {
+  if (layout.footer.saved_state != 1) return {};
+  return fail(Errc::wrong_state,
+              fmt::format("footer at {:#x}: a saved state refers to the disk, expected none",
+                          layout.footer_offset));
+}
+
 }  // namespace
 
 Geometry geometry_of(const Layout& layout) {
@@ -48,6 +55,16 @@ std::vector<Warning> warnings_of(const Verdict& verdict) {
   return warnings;
 }
 
+Status validate_description(const Layout& layout, const DescriptionChange& change) {
+  if (change.physical_sector_size) {
+    return fail(Errc::unsupported, "a VHD has no physical sector size, expected none to be set");
+  }
+  if (change.disk_id && change.disk_id->is_zero()) {
+    return fail(Errc::invalid_argument, "disk id: all zeros, expected one that names the disk");
+  }
+  return check_not_saved(layout);
+}
+
 Status validate_new_size(const Layout& layout, u64 new_size) {
   const u64 current = layout.footer.current_size;
   if (!is_aligned(new_size, sector_size) || new_size > max_virtual_size) {
@@ -59,12 +76,7 @@ Status validate_new_size(const Layout& layout, u64 new_size) {
     return fail(Errc::cannot_shrink,
                 fmt::format("new size {} bytes, expected at least {}", new_size, current));
   }
-  if (layout.footer.saved_state == 1) {
-    return fail(Errc::wrong_state,
-                fmt::format("footer at {:#x}: a saved state refers to the disk, expected none",
-                            layout.footer_offset));
-  }
-  return {};
+  return check_not_saved(layout);
 }
 
 }  // namespace vdisk::vhd

@@ -15,4 +15,8 @@ namespace vdisk::vhd {
 /// (a saved state refers to the disk as it is).
 [[nodiscard]] Status validate_new_size(const Layout& layout, u64 new_size);
 
+/// Errors: unsupported (a VHD has no sector size), invalid_argument (an id of zeros, which names no
+/// parent), wrong_state (a saved state refers to the disk by its id).
+[[nodiscard]] Status validate_description(const Layout& layout, const DescriptionChange& change);
+
 }  // namespace vdisk::vhd

@@ -43,6 +43,7 @@ class SparseImage final : public Image, private BlockStore {
   [[nodiscard]] Guid content_id() const override;
   [[nodiscard]] Guid next_content_id() override { return content_id(); }
   Status link_parent(const ParentLink& link) override;
+  Status change_description(const DescriptionChange& change) override;
   [[nodiscard]] BlockStore* block_store() override { return this; }
   Status close() override;
 

@@ -226,6 +226,19 @@ Status SparseImage::link_parent(const ParentLink& link) {
   return switch_to(std::move(next));
 }
 
+Status SparseImage::change_description(const DescriptionChange& change) {
+  VDISK_TRY(check_writable());
+  Layout next = layout();
+  VDISK_TRY(validate_description(next, change));
+  if (!change.disk_id) return {};
+  next.footer.unique_id = *change.disk_id;
+  const std::lock_guard lock(flush_mutex_);
+  VDISK_TRY(settle_before_change());
+  const std::lock_guard allocation_lock(allocation_mutex_);
+  VDISK_TRY(flush_file());
+  return switch_to(std::move(next));
+}
+
 /// Writes the header of `next` durably: its first sector in place when nothing else changed, else
 /// with its locators behind everything else.
 Status SparseImage::store_link(Layout& next, const std::vector<EncodedLocator>& locators) {

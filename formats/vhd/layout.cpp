@@ -67,11 +67,19 @@ void report_two_claims(u64 stranded, Verdict& verdict) {
                                    stranded)));
 }
 
+/// Whether two footers may be of one image: one disk before and after a change, or one that just
+/// got another id, in which case nothing else differs.
+bool may_be_one_image(const Footer& a, const Footer& b) {
+  Footer renamed = a;
+  renamed.unique_id = b.unique_id;
+  return a.disk_type == b.disk_type && (a.unique_id == b.unique_id || renamed == b);
+}
+
 /// Both copies are sound and differ: an interrupted change of one image, or two images mixed up.
 void report_difference(const FooterPair& pair, Verdict& verdict) {
   const Footer& end = pair.end.footer;
   const Footer& head = pair.head.footer;
-  const bool same_image = end.unique_id == head.unique_id && end.disk_type == head.disk_type;
+  const bool same_image = may_be_one_image(end, head);
   verdict.add({"V16", same_image ? Consequence::repair : Consequence::read_only,
                error_at(0, Errc::footer_invalid,
                         fmt::format("footer copy at 0x0: differs from the footer at {:#x} (current "

@@ -43,6 +43,14 @@ BlockMap::BlockMap(const File& file, Layout layout, u64 cache_bytes)
       layout_(std::move(layout)),
       cache_(file, {.page_size = page_size, .base = 0, .capacity_bytes = cache_bytes}) {}
 
+void BlockMap::move_metadata(const Region& region, Metadata metadata) {
+  layout_.regions.metadata = region;
+  for (Region& known : layout_.regions.regions) {
+    if (known.id == region.id) known = region;
+  }
+  layout_.metadata = std::move(metadata);
+}
+
 void BlockMap::resize(u64 virtual_size, const Region& bat) {
   layout_.metadata.virtual_disk_size = virtual_size;
   layout_.bat_layout = BatLayout({.virtual_size = virtual_size,

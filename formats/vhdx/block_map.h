@@ -38,6 +38,8 @@ class BlockMap {
   /// The file grew or was cut: extents are validated against this size.
   void set_file_size(u64 size) { layout_.file_size = size; }
   void set_metadata(Metadata metadata) { layout_.metadata = std::move(metadata); }
+  /// The metadata region is somewhere else now.
+  void move_metadata(const Region& region, Metadata metadata);
   /// The disk has another size now, and its BAT perhaps another place.
   void resize(u64 virtual_size, const Region& bat);
 

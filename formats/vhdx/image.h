@@ -16,6 +16,7 @@
 #include "formats/vhdx/journal.h"
 #include "formats/vhdx/quarantine.h"
 #include "vdisk/format.h"
+#include "vdisk/metadata.h"
 
 namespace vdisk::vhdx {
 
@@ -43,6 +44,8 @@ class VhdxImage final : public Image, private BlockStore {
   [[nodiscard]] Guid next_content_id() override { return journal_.next_content_id(); }
   Status link_parent(const ParentLink& link) override;
   [[nodiscard]] BlockStore* block_store() override { return is_fixed() ? nullptr : this; }
+  Status change_description(const DescriptionChange& change) override;
+  [[nodiscard]] MetadataItems* metadata_items() override;
   Status close() override;
 
  private:
@@ -96,6 +99,12 @@ class VhdxImage final : public Image, private BlockStore {
   Result<bool> visit_unused_entries(bool clear);
   [[nodiscard]] bool is_unused_bitmap(const BatEntry& entry, bool needed) const;
   Status clear_unused(u64 index, const BatEntry& entry);
+  // Metadata items (image_items.cpp), under the flush lock.
+  class Items;
+  struct ItemEdit;
+  Status apply_items(const ItemEdit& edit);
+  Status grow_metadata(const ItemEdit& edit);
+  Status write_grown_metadata(const ItemEdit& edit, const Region& grown);
 
   // Expand (image_expand.cpp) and link (image_link.cpp), under the flush lock.
   struct Growth;
@@ -112,6 +121,8 @@ class VhdxImage final : public Image, private BlockStore {
   const u64 dirty_limit_;  ///< dirty pages that make a write flush first
   const u64 opened_size_;  ///< of the file
   mutable Journal journal_;
+
+  std::unique_ptr<MetadataItems> items_;
 
   std::mutex begin_mutex_;
   std::mutex flush_mutex_;

@@ -7,6 +7,7 @@
 #include "base/try.h"
 #include "formats/vhdx/ids.h"
 #include "formats/vhdx/image.h"
+#include "formats/vhdx/metadata_room.h"
 #include "formats/vhdx/page_edit.h"
 
 namespace vdisk::vhdx {
@@ -40,20 +41,12 @@ Result<ParentLocator> relinked(ParentLocator locator, const ParentLink& link) {
 
 /// The first gap of the region that holds the item, whose old place is free as well.
 Result<u32> item_place(const Metadata& metadata, const Region& region, u64 length) {
-  std::vector<MetadataItem> others;
-  for (const MetadataItem& item : metadata.items) {
-    const bool own = !item.is_user && item.id == parent_locator_id;
-    if (!own && item.length != 0) others.push_back(item);
-  }
-  std::ranges::sort(others, {}, &MetadataItem::offset);
-  u64 place = metadata_table_size;
-  for (const MetadataItem& item : others) {
-    if (item.offset >= place + length) break;
-    place = std::max<u64>(place, u64{item.offset} + item.length);
-  }
-  if (length <= max_item_length && lies_within(place, length, 0, region.length)) {
-    return static_cast<u32>(place);
-  }
+  std::vector<MetadataItem> others = metadata.items;
+  std::erase_if(others, [](const MetadataItem& item) {
+    return !item.is_user && item.id == parent_locator_id;
+  });
+  const auto place = find_room(others, region, {.length = length});
+  if (place && length <= max_item_length) return *place;
   return fail_at(region.offset, Errc::metadata_full,
                  fmt::format("metadata region at {:#x}: no gap of {} bytes, expected room for the "
                              "parent locator",

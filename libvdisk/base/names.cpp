@@ -48,6 +48,11 @@ Result<std::vector<std::filesystem::path>> FileSystem::list_directories(
   return std::vector<std::filesystem::path>();
 }
 
+Status Image::change_description(const DescriptionChange& change) {
+  if (change.empty()) return {};
+  return fail(Errc::unsupported, "an image of this format has no id and no sector size to change");
+}
+
 Result<bool> File::clone_from(const File&, u64, u64, u64) {
   return false;
 }

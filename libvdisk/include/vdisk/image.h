@@ -82,6 +82,15 @@ struct BlockCounts {
   u64 total = 0;
 };
 
+class MetadataItems;  // vdisk/metadata.h
+
+/// What of an image's description may be changed. Unset: stays.
+struct DescriptionChange {
+  std::optional<Guid> disk_id = {};  ///< ImageInfo::id: VHD UniqueId; VHDX the id the guest sees
+  std::optional<u32> physical_sector_size = {};  ///< VHDX
+  [[nodiscard]] bool empty() const { return !disk_id && !physical_sector_size; }
+};
+
 /// Threads: extent_at, reserve, commit, discard and flush may be called concurrently.
 /// Crash: what commit and discard did is visible at once in this process and durable after flush;
 /// before that, every sector reads as before or as committed (DESIGN section 4).
@@ -132,8 +141,14 @@ class Image {
   /// `link.paths` replace what is stored. wrong_disk_kind on an image that is not differencing.
   virtual Status link_parent(const ParentLink& link) = 0;
 
+  /// Changes what the image says about itself, durably: the old or the new description. The content
+  /// id changes with it. Errors: unsupported in this format, invalid_argument.
+  virtual Status change_description(const DescriptionChange& change);
+
   /// The blocks that can be given up and moved; null where there are none (raw, fixed).
   [[nodiscard]] virtual BlockStore* block_store() { return nullptr; }
+  /// The items of the image's metadata, as long as the image lives; null where it has none.
+  [[nodiscard]] virtual MetadataItems* metadata_items() { return nullptr; }
 
   /// Writes back everything, marks the image clean and cuts spare room at the end of the file.
   /// Without it the destructor leaves the image as a crash would: valid, flushed data kept.

@@ -217,9 +217,18 @@ TEST_CASE("V16: an older copy at 0 of the same image is replaced by the end foot
   check_repaired(bytes, content_of_small_dynamic());
 }
 
+TEST_CASE("V16: a copy at 0 that differs in the id alone is replaced by the end footer") {
+  Bytes bytes = small_dynamic().build();
+  put_u8(bytes, 68, 0xEE);  // as an interrupted change of the id leaves it
+  fix_vhd_footer(bytes, 0);
+  check_opens(bytes, content_of_small_dynamic(), "V16");
+  check_repaired(bytes, content_of_small_dynamic());
+}
+
 TEST_CASE("V16: footers of two different images forbid to write") {
   Bytes bytes = small_dynamic().build();
   put_u8(bytes, 68, 0xEE);
+  put_u8(bytes, 27, 0xEE);  // of the time stamp
   fix_vhd_footer(bytes, 0);
   check_opens(bytes, content_of_small_dynamic(), "V16");
   check_write_refused(bytes, Errc::footer_invalid);
