@@ -14,9 +14,8 @@ struct Row {
   FaultResult result = {};
 };
 
-/// Scenarios that the others cover with fewer operations, or on smaller files.
+/// Scenarios that the others cover with fewer operations.
 bool is_worth_it(const Scenario& scenario) {
-  if (scenario.title.starts_with("repair vhdx")) return false;
   const bool slow = scenario.id == "X-11" || scenario.id == "X-12" || scenario.id == "X-13";
   return scenario.missing.empty() && !slow;
 }
@@ -44,9 +43,9 @@ int main(int count, char** words) {
   arguments.random_count = 1;
   arguments.parse(std::span(words, static_cast<std::size_t>(count)).subspan(1));
   std::vector<Scenario> scenarios;
-  for (auto& group :
-       {create_scenarios(), session_scenarios(), expand_scenarios(), merge_scenarios(),
-        repair_scenarios(), random_scenarios(arguments.seed, arguments.random_count)}) {
+  for (auto& group : {create_scenarios(), session_scenarios(), expand_scenarios(),
+                      merge_scenarios(), chain_scenarios(), metadata_scenarios(),
+                      random_scenarios(arguments.seed, arguments.random_count)}) {
     for (const Scenario& scenario : group) {
       if (is_worth_it(scenario) && arguments.selects(scenario)) scenarios.push_back(scenario);
     }

@@ -37,6 +37,8 @@ struct Scenario {
 [[nodiscard]] std::vector<Scenario> merge_scenarios();
 /// A repair of each damaged image that can be repaired.
 [[nodiscard]] std::vector<Scenario> repair_scenarios();
+[[nodiscard]] std::vector<Scenario> chain_scenarios();
+[[nodiscard]] std::vector<Scenario> metadata_scenarios();
 /// All sequences of up to three steps on one kind of image, each as a scenario.
 [[nodiscard]] std::vector<Scenario> sequence_scenarios();
 /// Long sessions of steps by chance, so many for each kind of image.

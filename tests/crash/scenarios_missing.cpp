@@ -15,7 +15,6 @@ std::vector<Scenario> missing_scenarios() {
   add("X-19", "shrink");
   add("X-23", "compact in place");
   add("X-24", "compact by copy and rename");
-  add("X-27", "reparent, locator rewrite");
   return scenarios;
 }
 
@@ -29,6 +28,8 @@ std::vector<Scenario> all_scenarios(u64 seed, std::size_t random_count) {
   add(expand_scenarios());
   add(merge_scenarios());
   add(repair_scenarios());
+  add(chain_scenarios());
+  add(metadata_scenarios());
   add(sequence_scenarios());
   add(random_scenarios(seed, random_count));
   add(missing_scenarios());

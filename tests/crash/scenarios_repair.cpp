@@ -11,8 +11,9 @@ namespace vdisk::test {
 
 namespace {
 
-/// Part of the states of an ordinary scenario: there are many images, and each repair is short.
-constexpr double weight = 0.3;
+/// Parts of the states of an ordinary scenario: there are many images, and those of VHDX are large.
+constexpr double weight_of_vhd = 0.3;
+constexpr double weight_of_vhdx = 0.06;
 
 std::string path_of(const DamagedImage& image) {
   return fmt::format("/disks/disk.{}", image.format->name);
@@ -76,7 +77,8 @@ Scenario repair_of(const DamagedImage& image) {
   Scenario scenario;
   scenario.id = "X-26";
   scenario.title = fmt::format("repair {} [{}]", image.format->name, image.name);
-  scenario.weight = weight;
+  const bool small = *image.file->size() < mib;
+  scenario.weight = small ? weight_of_vhd : weight_of_vhdx;
   scenario.prepare = [image](Stage& stage) { prepare(stage, image); };
   scenario.job = [image](Stage& stage) -> Status {
     RepairOptions options;
