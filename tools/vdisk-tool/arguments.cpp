@@ -42,11 +42,16 @@ std::string_view long_name(std::string_view names) {
   return comma == std::string_view::npos ? names : names.substr(comma + 1);
 }
 
-/// `--name=` would make the parser take the next word: the empty value becomes a word.
-std::vector<std::string> with_empty_values_apart(const std::vector<std::string>& words) {
+/// `--name=` would make the parser take the next word: the empty value becomes a word. What
+/// follows `--` are names.
+std::vector<std::string> prepared(const std::vector<std::string>& words) {
   std::vector<std::string> result;
   bool options_ended = false;
   for (const auto& word : words) {
+    if (options_ended && word == "-") {
+      result.emplace_back("./-");  // behind `--` it is a name, not a stream
+      continue;
+    }
     options_ended = options_ended || word == "--";
     const bool empty_value = !options_ended && word.starts_with("--") && word.ends_with('=');
     result.push_back(empty_value ? word.substr(0, word.size() - 1) : word);
@@ -233,7 +238,7 @@ Error Arguments::unknown_word(const std::vector<std::string>& words) const {
 
 Result<Arguments::Parsed> Arguments::parse(const std::vector<std::string>& words) {
   auto& app = parser_->app;
-  auto backwards = with_empty_values_apart(words);
+  auto backwards = prepared(words);
   std::ranges::reverse(backwards);  // the order that the parser wants
   const auto unexpected = [&] {
     auto rest = app.remaining();

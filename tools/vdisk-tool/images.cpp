@@ -31,7 +31,25 @@ std::string iso_time(i64 seconds_since_1970) {
                      fields.tm_sec);
 }
 
+void warn_about_neighbours(const std::filesystem::path& path, const OpenOptions& options) {
+  auto open = options;
+  open.access = Access::read_only;
+  open.parents = ParentPolicy::none;
+  open.parent.reset();
+  open.lock = false;  // this process may be its writer
+  open.read_log = ReadLog::memory;
+  const auto disk = Disk::open(path, open);
+  if (!disk) return;  // opening for writing tells what is wrong
+  const auto layer = disk->layer(0);
+  if (!layer) return;
+  for (const auto& warning : layer->image.warnings) {
+    if (warning.id == "change-tracking" || warning.id == "replication")
+      remark(fmt::format("warning: {}: {}", text_of(path), warning.message));
+  }
+}
+
 void warn_about_children(const std::filesystem::path& path, const OpenOptions& options) {
+  warn_about_neighbours(path, options);
   const auto children = children_of(path, options);
   if (!children || children->empty()) return;  // opening for writing tells what is wrong
   constexpr std::size_t named = 3;
@@ -44,15 +62,21 @@ void warn_about_children(const std::filesystem::path& path, const OpenOptions& o
                      text_of(path), names));
 }
 
+std::string rounding_remark(const CreatedDisk& created, u64 wanted) {
+  if (created.virtual_size <= wanted) return {};
+  return fmt::format("rounded up from {} to {} bytes", wanted, created.virtual_size);
+}
+
+nlohmann::ordered_json created_document(const CreatedDisk& created) {
+  return {{"path", text_of(created.path)},    {"format", created.format},
+          {"type", name(created.type)},       {"virtual_size", created.virtual_size},
+          {"block_size", created.block_size}, {"id", to_string(created.id)}};
+}
+
 void print_created(const CreatedDisk& created, const OutputOptions& options, std::string_view verb,
                    std::string_view remark) {
   if (options.json) {
-    print_json({{"path", text_of(created.path)},
-                {"format", created.format},
-                {"type", name(created.type)},
-                {"virtual_size", created.virtual_size},
-                {"block_size", created.block_size},
-                {"id", to_string(created.id)}});
+    print_json(created_document(created));
     return;
   }
   print_result(options,

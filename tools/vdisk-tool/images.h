@@ -17,8 +17,14 @@ namespace vdisk::tool {
 /// `2026-11-21T02:57:47Z`.
 [[nodiscard]] std::string iso_time(i64 seconds_since_1970);
 
-/// Remarks, before an image is written, which other images that makes invalid.
+/// Remarks, before an image is written, who else keeps a record of it: change tracking, a replica.
+void warn_about_neighbours(const std::filesystem::path& path, const OpenOptions& options);
+/// The same, and which other images that makes invalid.
 void warn_about_children(const std::filesystem::path& path, const OpenOptions& options);
+/// The JSON document of a new image.
+[[nodiscard]] nlohmann::ordered_json created_document(const CreatedDisk& created);
+/// "rounded up from 1000 to 1048576 bytes" when the disk is larger than was asked for; else empty.
+[[nodiscard]] std::string rounding_remark(const CreatedDisk& created, u64 wanted);
 
 /// "created disk.vhdx: vhdx dynamic, 64 GiB", or the JSON document of a new image.
 void print_created(const CreatedDisk& created, const OutputOptions& options, std::string_view verb,

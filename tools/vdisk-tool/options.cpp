@@ -76,9 +76,11 @@ void declare_output(Arguments& arguments, OutputOptions& options, Takes takes) {
 void declare_open(Arguments& arguments, OpenOptions& options, const OpenChoices& choices) {
   if (choices.parents) declare_parents(arguments, options, choices);
   arguments.group("Opening");
-  arguments.option(choices.format_option, "FORMAT", accept_format(options.format),
-                   fmt::format("format of {} ({}); default: found by content", choices.format_of,
-                               fmt::join(format_names(), ", ")));
+  if (choices.format) {
+    arguments.option(choices.format_option, "FORMAT", accept_format(options.format),
+                     fmt::format("format of {} ({}); default: found by content", choices.format_of,
+                                 fmt::join(format_names(), ", ")));
+  }
   arguments.choice<ReadLog>("--read-log", options.read_log,
                             {{"replay", ReadLog::replay},
                              {"memory", ReadLog::memory},
@@ -108,8 +110,8 @@ void declare_open(Arguments& arguments, OpenOptions& options, const OpenChoices&
       "read although somebody may write: what is read may be half of a change");
 }
 
-void declare_target_format(Arguments& arguments, Target& target) {
-  arguments.option("--format", "FORMAT", accept_format(target.format),
+void declare_target_format(Arguments& arguments, Target& target, std::string_view option) {
+  arguments.option(option, "FORMAT", accept_format(target.format),
                    fmt::format("format of the new image ({}); default: by the extension",
                                fmt::join(format_names(), ", ")));
 }

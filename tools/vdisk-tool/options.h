@@ -20,6 +20,7 @@ struct OpenChoices {
   bool parents = true;                       ///< --parent-root, --map-parent
   bool explicit_parent = true;               ///< --parent
   bool only_reads = false;                   ///< --shared-read
+  bool format = true;                        ///< --format
 };
 /// The tool's defaults and options for opening images: parents beside the child are allowed.
 void declare_open(Arguments& arguments, OpenOptions& options, const OpenChoices& choices = {});
@@ -29,6 +30,7 @@ void declare_target(Arguments& arguments, Target& target);
 void declare_force(Arguments& arguments, Target& target);
 void declare_block_size(Arguments& arguments, Target& target);
 void declare_id(Arguments& arguments, Target& target);
-void declare_target_format(Arguments& arguments, Target& target);
+void declare_target_format(Arguments& arguments, Target& target,
+                           std::string_view option = "--format");
 
 }  // namespace vdisk::tool

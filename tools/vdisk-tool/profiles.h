@@ -5,10 +5,21 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "vdisk/operations.h"
 
 namespace vdisk::tool {
+
+/// What a platform takes, beyond what create makes for it.
+struct Fit {
+  std::string_view formats;  ///< names, separated by spaces
+  bool differencing = true;
+  std::optional<u32> logical_sector_size = {};
+  std::optional<u32> block_size = {};  ///< of a dynamic image
+  bool nothing_beside_footer = false;  ///< the file is the disk and the footer, nothing else
+};
 
 struct Profile {
   std::string_view name;
@@ -19,6 +30,7 @@ struct Profile {
   std::optional<u32> logical_sector_size = {};
   std::optional<u32> physical_sector_size = {};
   u64 size_multiple = 1;  ///< sizes are rounded up to a multiple of this
+  Fit fit = {};
 };
 
 [[nodiscard]] std::span<const Profile> all_profiles();
@@ -30,7 +42,12 @@ struct Profile {
 [[nodiscard]] Status apply_profile(const Profile& profile,
                                    const std::optional<std::string>& extension_format,
                                    Target& target);
-/// `size` as the profile wants it.
-[[nodiscard]] u64 rounded_size(const Profile& profile, u64 size);
+/// Why the platform would not take an image; empty when it would.
+[[nodiscard]] std::vector<Finding> unfit_findings(const Profile& profile, const LayerInfo& layer);
+
+/// "azure: fixed VHD, size in whole MiB; hyperv: ...", for help texts.
+[[nodiscard]] std::string profile_list();
+/// The words of --profile.
+[[nodiscard]] std::vector<std::pair<std::string_view, const Profile*>> profile_choices();
 
 }  // namespace vdisk::tool

@@ -32,10 +32,10 @@ Result<Output> run_job(std::string_view name, const OutputOptions& options,
       display.finish(job.status());
       return *std::move(result);
     }
-    if (received_signal() != 0 && !cancel_sent) {
-      (void)job.cancel();
-      cancel_sent = true;
-    }
+    if (received_signal() == 0) continue;
+    if (!cancel_sent) (void)job.cancel();
+    cancel_sent = true;
+    knock();  // again and again: it may begin to wait just behind a look at the signal
   }
 }
 

@@ -3,8 +3,11 @@
 
 #include <csignal>
 #include <initializer_list>
+#include <mutex>
+#include <optional>
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 namespace vdisk::tool {
@@ -14,6 +17,14 @@ volatile std::sig_atomic_t noted_signal = 0;
 
 /// A signal that comes just before a blocking call would not end it: alarms repeat the knock.
 constexpr unsigned knock_seconds = 1;
+
+/// Sent to a thread that keeps all other signals out.
+constexpr int thread_knock = SIGUSR1;
+
+std::mutex knockable_mutex;
+std::optional<pthread_t> knockable_thread;  // guarded by knockable_mutex
+
+extern "C" void ignore_knock(int) {}
 
 extern "C" void note_signal(int number) {
   if (number != SIGALRM) noted_signal = number;
@@ -56,8 +67,30 @@ void prepare_process() {
   occupy(STDERR_FILENO, O_RDWR);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) install(number);
   take(SIGALRM, 0);
+  struct sigaction knocked{};
+  knocked.sa_handler = ignore_knock;  // without SA_RESTART: the blocking call ends
+  sigaction(thread_knock, &knocked, nullptr);
   ignore(SIGPIPE);  // a closed pipe is an error of write(), told by the exit code
   ignore(SIGXFSZ);  // a size limit is an error of write() too
+}
+
+Knockable::Knockable() {
+  sigset_t knocks;
+  sigemptyset(&knocks);
+  sigaddset(&knocks, thread_knock);
+  pthread_sigmask(SIG_UNBLOCK, &knocks, nullptr);
+  const std::lock_guard lock(knockable_mutex);
+  knockable_thread = pthread_self();
+}
+
+Knockable::~Knockable() {
+  const std::lock_guard lock(knockable_mutex);
+  knockable_thread.reset();
+}
+
+void knock() {
+  const std::lock_guard lock(knockable_mutex);
+  if (knockable_thread) (void)pthread_kill(*knockable_thread, thread_knock);
 }
 
 int received_signal() noexcept {

@@ -12,6 +12,18 @@ void prepare_process();
 /// The number of the first of SIGINT, SIGTERM, SIGHUP that came; 0 while none did.
 [[nodiscard]] int received_signal() noexcept;
 
+/// A thread of a job that may block on a pipe for as long as it lives: knock() ends its blocking
+/// call, so that it can look at received_signal(). One at a time.
+class Knockable {
+ public:
+  Knockable();
+  ~Knockable();
+  Knockable(const Knockable&) = delete;
+  Knockable& operator=(const Knockable&) = delete;
+};
+/// Wakes the knockable thread, if there is one.
+void knock();
+
 /// Errc::canceled once a signal came.
 [[nodiscard]] Status check_interrupted();
 

@@ -9,6 +9,7 @@
 #include "findings.h"
 #include "images.h"
 #include "options.h"
+#include "profiles.h"
 #include "run_job.h"
 
 namespace vdisk::tool {
@@ -28,12 +29,15 @@ class Check : public Command {
   Result<Exit> run_undo();
   void print_document(const Reports& reports) const;
 
+  Status add_unfit_findings(Reports& reports) const;
+
   CheckOptions options_;
   OutputOptions output_;
   bool repair_ = false;
   bool yes_ = false;
   std::optional<std::filesystem::path> keep_;
   std::optional<std::filesystem::path> take_back_;
+  const Profile* profile_ = nullptr;
 };
 
 bool all_clean(const Reports& reports) {
@@ -46,6 +50,8 @@ bool all_clean(const Reports& reports) {
 void Check::declare(Arguments& arguments) {
   arguments.positional("PATH", options_.path, "the image");
   arguments.flag("--chain", options_.chain, "check the parents too");
+  arguments.choice<const Profile*>("--profile", profile_, profile_choices(),
+                                   "whether this platform would take the image");
   arguments.group("Repair");
   arguments.flag("--repair", repair_,
                  "say what a repair of this image would do; with --yes do it. Nothing that can be "
@@ -80,10 +86,25 @@ Status Check::check_words() const {
     return fail(Errc::invalid_argument, "--take-back: not together with --repair");
   if ((repair_ || take_back_) && options_.chain)
     return fail(Errc::invalid_argument, "--chain: a repair changes this image alone");
+  if ((repair_ || take_back_) && profile_ != nullptr)
+    return fail(Errc::invalid_argument, "--profile: not together with a repair");
   if (yes_ && !repair_ && !take_back_)
     return fail(Errc::invalid_argument, "--yes: expected --repair or --take-back");
   if (keep_ && !(repair_ && yes_))
     return fail(Errc::invalid_argument, "--undo: expected --repair --yes");
+  return {};
+}
+
+/// What the platform would not take counts as an error of the leaf.
+Status Check::add_unfit_findings(Reports& reports) const {
+  if (profile_ == nullptr) return {};
+  auto open = options_.open;
+  open.parents = ParentPolicy::none;
+  open.parent.reset();
+  TOOL_ASSIGN(const auto disk, Disk::open(options_.path, open));
+  TOOL_ASSIGN(const auto layer, disk.layer(0));
+  for (auto& finding : unfit_findings(*profile_, layer))
+    reports.front().report.add(std::move(finding));
   return {};
 }
 
@@ -123,11 +144,11 @@ Result<Exit> Check::run_undo() {
 }
 
 Result<Exit> Check::run_check() {
-  TOOL_ASSIGN(const auto reports,
-              run_job<Reports>(
-                  "check", output_,
-                  [this](Progress& progress) { return check(options_, progress); }));
+  TOOL_ASSIGN(auto reports, run_job<Reports>("check", output_, [this](Progress& progress) {
+                return check(options_, progress);
+              }));
   if (reports.empty()) return fail(Errc::internal, "check gave no report");
+  TOOL_TRY(add_unfit_findings(reports));
   if (output_.json) {
     print_document(reports);
   } else if (!output_.quiet) {

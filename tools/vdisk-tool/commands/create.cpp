@@ -25,7 +25,6 @@ class Create : public Command {
   CreateOptions options_;
   OutputOptions output_;
   const Profile* profile_ = nullptr;
-  std::string remark_;
 };
 
 void Create::declare(Arguments& arguments) {
@@ -36,13 +35,7 @@ void Create::declare(Arguments& arguments) {
   arguments.path("--parent", options_.parent, "make a child of this image (differencing)");
   arguments.text("--parent-windows-path", "PATH", options_.parent_windows_path,
                  "where Windows finds the parent, kept beside the relative path");
-  Arguments::Choices<const Profile*> profiles;
-  std::string kinds;
-  for (const auto& profile : all_profiles()) {
-    profiles.emplace_back(profile.name, &profile);
-    kinds += fmt::format("{}{}: {}", kinds.empty() ? "" : "; ", profile.name, profile.does);
-  }
-  arguments.choice<const Profile*>("--profile", profile_, std::move(profiles), kinds);
+  arguments.choice<const Profile*>("--profile", profile_, profile_choices(), profile_list());
   declare_target(arguments, options_.target);
   declare_output(arguments, output_, Takes::long_operation);
   declare_open(arguments, options_.open,
@@ -60,15 +53,7 @@ void Create::declare(Arguments& arguments) {
 Status Create::apply_profile_chosen() {
   if (profile_ == nullptr) return {};
   const auto extension_format = format_for_extension(options_.target.path);
-  TOOL_TRY(apply_profile(*profile_, extension_format, options_.target));
-  if (!options_.size) return {};
-  const u64 wanted = *options_.size;
-  options_.size = rounded_size(*profile_, wanted);
-  if (*options_.size != wanted) {
-    remark_ = fmt::format("rounded up from {} to {} bytes for {}", wanted, *options_.size,
-                          profile_->name);
-  }
-  return {};
+  return apply_profile(*profile_, extension_format, options_.target);
 }
 
 bool Create::is_usage(const Error& error) const {
@@ -90,7 +75,9 @@ Result<Exit> Create::run() {
     if (is_usage(error)) error.code = Errc::invalid_argument;
     return std::unexpected(std::move(error));
   }
-  print_created(*created, output_, "created", remark_);
+  const auto source_size = created->copied ? created->copied->source_size : created->virtual_size;
+  print_created(*created, output_, "created",
+                rounding_remark(*created, options_.size.value_or(source_size)));
   return Exit::success;
 }
 
