@@ -37,7 +37,7 @@ struct Content {
   std::vector<std::byte> bytes = {};   ///< of the disk; zeros where nothing can be read
   std::vector<bool> from_parent = {};  ///< of each sector
 };
-/// Empty (virtual size 0) when the image does not open. Of larger disks the first 64 MiB.
+/// Empty (virtual size 0) when the image does not open. Disks of at most 64 MiB.
 [[nodiscard]] Content read_content(const Format& format, std::shared_ptr<File> file);
 /// The first sector that `before` reads and `after` does not, or reads differently; -1: none.
 [[nodiscard]] long long first_lost_sector(const Content& before, const Content& after);

@@ -7,7 +7,8 @@ import unittest
 from driver import ToolCase
 
 VERBS = ["create", "snapshot", "convert", "salvage", "info", "map", "check", "dump", "compare",
-         "hash", "read", "write", "zero", "discard", "expand", "resize", "compact", "merge"]
+         "hash", "diff", "changes", "read", "write", "zero", "discard", "expand", "resize",
+         "compact", "merge", "metadata", "tree", "rebase", "relink"]
 
 
 class Help(ToolCase):
@@ -36,7 +37,7 @@ class Help(ToolCase):
             text = self.ok(verb, "--help").decode()
             examples = text[text.index("\nExamples:\n"):]
             for line in re.findall(r"^  vdisk-tool (.*)$", examples, re.M):
-                words = line.split(" | ")[0].split()
+                words = re.split(" [|>] ", line)[0].split()
                 for name in os.listdir(self.folder):
                     os.remove(self.path(name))
                 with self.subTest(line):

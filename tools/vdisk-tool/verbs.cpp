@@ -20,6 +20,8 @@ constexpr Verb verbs[] = {
     {"dump", "Look", "show every structure of the file, field by field", make_dump},
     {"compare", "Look", "compare the content of two disks", make_compare},
     {"hash", "Look", "digest of the disk's content", make_hash},
+    {"diff", "Look", "ranges in which two disks differ", make_diff},
+    {"changes", "Look", "ranges that changed since a manifest was made", make_changes},
     {"read", "Content", "copy bytes of the disk to the standard output or a file", make_read},
     {"write", "Content", "write bytes from the standard input or a file into the disk", make_write},
     {"zero", "Content", "make a range of the disk read as zeros", make_zero},
@@ -29,6 +31,10 @@ constexpr Verb verbs[] = {
     {"compact", "Change images", "make the file of an image smaller; the disk stays as it is",
      make_compact},
     {"merge", "Change images", "write a child's changes into its parent", make_merge},
+    {"metadata", "Change images", "items beside the disk's data, and its ids", make_metadata},
+    {"tree", "Chains", "which images of a directory belong together", make_tree},
+    {"rebase", "Chains", "give a child another file as its parent", make_rebase},
+    {"relink", "Chains", "find parents that were moved, by their identity", make_relink},
 };
 
 }  // namespace

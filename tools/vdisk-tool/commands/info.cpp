@@ -29,6 +29,7 @@ class Info : public Command {
  private:
   std::filesystem::path path_;
   bool chain_ = false;
+  bool children_ = false;
   OpenOptions open_;
   OutputOptions output_;
 };
@@ -36,6 +37,8 @@ class Info : public Command {
 void Info::declare(Arguments& arguments) {
   arguments.positional("PATH", path_, "the image");
   arguments.flag("--chain", chain_, "open the parents and show the whole chain, leaf first");
+  arguments.flag("--children", children_,
+                 "name the images beside it, and in --parent-root, whose parent it is");
   declare_output(arguments, output_, Takes::result);
   declare_open(arguments, open_, {.only_reads = true});
   arguments.example("info disk.vhdx", "one screen about this file; no parent is opened");
@@ -100,11 +103,17 @@ Json layer_document(const Layer& layer) {
           {"warnings", warnings}};
 }
 
-void print_document(const std::vector<Layer>& layers, bool chain) {
+using Children = std::optional<std::vector<std::filesystem::path>>;
+
+void print_document(const std::vector<Layer>& layers, bool chain, const Children& children) {
   auto document = layer_document(layers.front());
   if (chain) {
     document["chain"] = Json::array();
     for (const auto& layer : layers) document["chain"].push_back(layer_document(layer));
+  }
+  if (children) {
+    document["children"] = Json::array();
+    for (const auto& path : *children) document["children"].push_back(text_of(path));
   }
   print_json(document);
 }
@@ -167,14 +176,21 @@ Result<Exit> Info::run() {
   }
   TOOL_ASSIGN(const auto disk, Disk::open(path_, open_));
   TOOL_ASSIGN(const auto layers, layers_of(disk));
+  Children children;
+  if (children_) {
+    TOOL_ASSIGN(children, children_of(path_, open_));
+  }
   if (output_.json) {
-    print_document(layers, chain_);
+    print_document(layers, chain_, children);
     return Exit::success;
   }
   for (const auto& layer : layers) {
     if (&layer != &layers.front()) print("\n");
     print_layer(layer);
   }
+  if (!children) return Exit::success;
+  for (const auto& path : *children) print_row("child", escaped(text_of(path)));
+  if (children->empty()) print_row("child", "none found");
   return Exit::success;
 }
 

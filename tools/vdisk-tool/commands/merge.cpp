@@ -22,8 +22,12 @@ class Merge : public Command {
  private:
   void print(const Merged& merged) const;
 
+  Status settle_output();
+
   MergeOptions options_;
   OutputOptions output_;
+  std::optional<std::filesystem::path> output_file_;
+  Target target_;  ///< of --output
 };
 
 void Merge::declare(Arguments& arguments) {
@@ -39,39 +43,67 @@ void Merge::declare(Arguments& arguments) {
       "how many layers to merge down (default 1: into the parent)");
   arguments.path("--base", options_.base, "the ancestor to merge into");
   arguments.flag("--all", options_.all, "merge into the last ancestor");
-  arguments.flag("--delete", options_.delete_children, "remove the merged files at the end");
+  arguments.path("--output", output_file_,
+                 "leave the chain as it is and put the result into a new image");
+  arguments.flag("--delete", options_.delete_children,
+                 "remove the merged files at the end; the child's own children are linked to the "
+                 "result first");
   arguments.flag("--force-siblings", options_.force_siblings,
                  "merge although another image has the same parent (it becomes unusable)");
+  arguments.group("The new image (--output)");
+  declare_block_size(arguments, target_);
+  declare_target_format(arguments, target_, "--output-format");
+  declare_force(arguments, target_);
   declare_output(arguments, output_, Takes::long_operation);
   declare_open(arguments, options_.open);
   arguments.example("merge monday.vhdx --delete",
                     "monday's changes go into its parent, then monday.vhdx is removed");
   arguments.example("merge friday.vhdx --base disk.vhdx", "everything between goes too");
+  arguments.example("merge friday.vhdx --output whole.vhdx", "the whole chain in one new image");
+  arguments.example("merge friday.vhdx --depth 1 --output both.vhdx",
+                    "friday and its parent in one new child of the grandparent");
 }
 
 void Merge::print(const Merged& merged) const {
   if (output_.json) {
     auto removed = nlohmann::ordered_json::array();
     for (const auto& path : merged.removed_files) removed.push_back(text_of(path));
+    auto relinked = nlohmann::ordered_json::array();
+    for (const auto& path : merged.relinked_files) relinked.push_back(text_of(path));
     print_json({{"path", text_of(options_.child)},
                 {"into", text_of(merged.into)},
                 {"merged_bytes", merged.merged_bytes},
-                {"removed_files", removed}});
+                {"removed_files", removed},
+                {"relinked_files", relinked}});
     return;
   }
   auto sentence = fmt::format("merged {} into {}: {}", escaped(text_of(options_.child)),
                               escaped(text_of(merged.into)), short_size(merged.merged_bytes));
+  for (const auto& path : merged.relinked_files)
+    sentence += fmt::format("\nlinked {} to it", escaped(text_of(path)));
   for (const auto& path : merged.removed_files)
     sentence += fmt::format("\nremoved {}", escaped(text_of(path)));
   print_result(output_, sentence);
 }
 
+Status Merge::settle_output() {
+  if (output_file_) {
+    target_.path = *output_file_;
+    options_.output = target_;
+    return {};
+  }
+  if (!target_.replace && !target_.block_size && !target_.format) return {};
+  return usage_error("--force, --block-size and --output-format go with --output");
+}
+
 Result<Exit> Merge::run() {
   const int ways = (options_.depth ? 1 : 0) + (options_.base ? 1 : 0) + (options_.all ? 1 : 0);
   if (ways > 1) return usage_error("--depth, --base and --all exclude each other");
+  TOOL_TRY(settle_output());
   TOOL_ASSIGN(const auto merged, run_job<Merged>("merge", output_, [this](Progress& progress) {
                 return merge(options_, progress);
               }));
+  if (!options_.output) warn_about_neighbours(merged.into, options_.open);
   print(merged);
   return Exit::success;
 }

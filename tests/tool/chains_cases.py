@@ -1,0 +1,178 @@
+"""tree, rebase, relink, merge into new images, info --children: chains on a real file system."""
+import json
+import os
+import shutil
+
+from driver import KIB, MIB, ToolCase, filler, seeded
+
+
+class ChainCase(ToolCase):
+    """base <- child <- grandchild, of one format."""
+    extension = ".vhdx"
+
+    def make_chain(self, extension):
+        data = filler(seeded(), 2 * MIB)
+        names = [name + extension for name in ("base", "child", "grandchild")]
+        self.ok("create", names[0], "--size", "8M")
+        self.ok("write", names[0], data=data)
+        for parent, name, value in zip(names, names[1:], (b"c", b"g")):
+            self.ok("snapshot", parent, name)
+            self.ok("write", name, "--offset", MIB, data=value * 700)
+        return names
+
+    def both(self):
+        for extension in (".vhd", ".vhdx"):
+            for name in os.listdir(self.folder):
+                path = self.path(name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+            yield extension, self.make_chain(extension)
+
+
+class Tree(ChainCase):
+    def test_draws_chains_and_names_what_is_missing(self):
+        for extension, (base, child, grandchild) in self.both():
+            os.mkdir(self.path("other"))
+            self.ok("create", "other/alone" + extension, "--size", "4M")
+            lines = self.ok("tree", ".").decode().splitlines()
+            kind = extension[1:]
+            self.assertEqual(lines, [
+                f"{base}  {kind} dynamic, 8 MiB",
+                f"`-- {child}  {kind} differencing, 8 MiB",
+                f"    `-- {grandchild}  {kind} differencing, 8 MiB",
+                f"other/alone{extension}  {kind} dynamic, 4 MiB"])
+            os.rename(self.path(base), self.path("other/moved" + extension))
+            text = self.ok("tree", ".").decode()
+            self.assertIn("parent moved", text)
+            os.remove(self.path("other/moved" + extension))
+            text = self.ok("tree", ".").decode()
+            self.assertIn(f"parent missing, tried {base}", text)
+
+    def test_json(self):
+        for extension, (base, child, grandchild) in self.both():
+            document = self.json_of("tree", ".")
+            images = {os.path.basename(image["path"]): image for image in document["images"]}
+            self.assertEqual(sorted(images), sorted([base, child, grandchild]))
+            self.assertIsNone(images[base]["parent"])
+            self.assertEqual(images[child]["parent"]["state"], "found")
+            self.assertEqual(images[child]["parent"]["path"], images[base]["path"])
+            self.assertEqual(images[base]["children"], [images[child]["path"]])
+
+    def test_bad_input(self):
+        self.refused(2, "tree", "nowhere")
+        self.write_file("file", b"x")
+        self.refused(2, "tree", "file")
+        self.assertEqual(self.ok("tree", "."), b"no images found\n")
+        self.refused(3, "tree")
+
+
+class Rebase(ChainCase):
+    def test_after_a_move(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(grandchild)
+            os.mkdir(self.path("moved"))
+            os.rename(self.path(base), self.path("moved/" + base))
+            self.refused(2, "read", child, "--length", 512)
+            self.assertIn(b"would link", self.ok("rebase", child, "--parent", "moved/" + base,
+                                                  "--dry-run"))
+            self.refused(2, "read", child, "--length", 512)
+            out = self.ok("rebase", child, "--parent", "moved/" + base)
+            self.assertEqual(out.decode(), f"linked {child} to moved/{base}\n")
+            self.assertEqual(self.guest(grandchild), before)
+            link = self.json_of("info", child)["parent"]
+            self.assertIn(f".\\moved\\{base}", [path["path"] for path in link["paths"]])
+
+    def test_another_disk_needs_a_proof(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(child)
+            self.ok("convert", base, "twin" + extension)
+            line = self.refused(2, "rebase", child, "--parent", "twin" + extension)
+            self.assertIn("content id", line)
+            digest = self.json_of("hash", child)["digest"]
+            self.ok("rebase", child, "--parent", "twin" + extension, "--force-identity")
+            self.assertEqual(self.guest(child), before)
+            os.remove(self.path("twin" + extension))
+            self.refused(2, "rebase", child, "--parent", base, "--force-identity")
+            self.refused(2, "rebase", child, "--parent", base, "--force-identity", "--digest",
+                         digest[::-1])
+            self.ok("rebase", child, "--parent", base, "--force-identity", "--digest", digest)
+            self.assertEqual(self.guest(child), before)
+
+    def test_bad_input_changes_nothing(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.contents()
+            self.refused(3, "rebase", child)
+            self.refused(3, "rebase", child, "--parent", base, "--digest", "00")
+            self.refused(2, "rebase", child, "--parent", "missing" + extension)
+            self.refused(2, "rebase", child, "--parent", grandchild)
+            self.refused(2, "rebase", child, "--parent", child)
+            self.refused(2, "rebase", base, "--parent", child)
+            self.refused(2, "rebase", "missing", "--parent", base)
+            self.assertEqual(self.contents(), before)
+
+
+class Relink(ChainCase):
+    def test_finds_what_was_moved(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(grandchild)
+            os.mkdir(self.path("a"))
+            os.rename(self.path(base), self.path("a/x" + extension))
+            os.rename(self.path(child), self.path("renamed" + extension))
+            dry = self.json_of("relink", ".", "--dry-run")
+            self.assertEqual(len(dry["links"]), 2)
+            self.assertEqual(dry["unresolved"], [])
+            self.refused(2, "read", grandchild, "--length", 512)
+            self.ok("relink", ".")
+            self.assertEqual(self.guest(grandchild), before)
+            self.assertIn(b"nothing to do", self.ok("relink", "."))
+
+    def test_what_stays_unresolved_is_the_answer_no(self):
+        for extension, (base, child, grandchild) in self.both():
+            shutil.copy(self.path(base), self.path("copy1" + extension))
+            os.rename(self.path(base), self.path("copy2" + extension))
+            before = self.contents()
+            code, out, _ = self.run_tool("relink", ".")
+            self.assertEqual(code, 1)
+            self.assertIn(b"ambiguous", out)
+            self.assertIn(b"copy1", out)
+            self.assertIn(b"copy2", out)
+            self.assertEqual(self.contents(), before)
+
+
+class MergeOutput(ChainCase):
+    def test_whole_chain_and_upper_part(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.contents()
+            self.ok("merge", grandchild, "--output", "whole" + extension)
+            self.ok("merge", grandchild, "--depth", "1", "--output", "upper" + extension)
+            self.ok("merge", grandchild, "--output", "whole.raw")
+            for name in ("whole" + extension, "upper" + extension, "whole.raw"):
+                self.ok("compare", grandchild, name, "--strict")
+            self.assertIsNone(self.json_of("info", "whole" + extension)["parent"])
+            chain = self.json_of("info", "upper" + extension, "--chain")["chain"]
+            self.assertEqual([os.path.basename(layer["path"]) for layer in chain],
+                             ["upper" + extension, base])
+            after = self.contents()
+            self.assertEqual({name: after[name] for name in before}, before)
+            self.refused(2, "merge", grandchild, "--output", "whole.raw")
+            self.refused(2, "merge", grandchild, "--output", child, "--force")
+            self.refused(3, "merge", grandchild, "--force")
+            self.assertEqual(self.contents(), after)
+
+    def test_a_middle_layer_goes_and_its_child_follows(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(grandchild)
+            document = self.json_of("merge", child, "--delete")
+            self.assertEqual([os.path.basename(path) for path in document["relinked_files"]],
+                             [grandchild])
+            self.assertNotIn(child, self.contents())
+            self.assertEqual(self.guest(grandchild), before)
+            self.ok("check", grandchild, "--chain")
+
+
+class InfoChildren(ChainCase):
+    def test_names_them(self):
+        for extension, (base, child, grandchild) in self.both():
+            self.assertEqual([os.path.basename(path) for path in
+                              self.json_of("info", base, "--children")["children"]], [child])
+            self.assertIn(b"none found", self.ok("info", grandchild, "--children"))
+            self.assertNotIn("children", self.json_of("info", base))
