@@ -48,7 +48,7 @@ def section(rows, rounds, mib):
     lines = [BEGIN, "", f"Machine: {machine()}. {rounds} rounds, a mixed disk of {mib} MiB. "
              "Ratios are ours over the peer's, of medians; `control` is the peer over itself. "
              "Counts are ours / the peer's: system calls, and peak memory.", "",
-             *table(rows), "", END]
+             "![ratios](performance.svg)", "", *table(rows), "", END]
     return "\n".join(lines)
 
 
