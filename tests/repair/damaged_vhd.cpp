@@ -154,8 +154,13 @@ void add_footers(Catalogue& images) {
     put_u32(bytes, 24, 77);
     fix_vhd_footer(bytes, 0);
   });
+  images.bytes("another id, not yet in the end footer", sound, "warning V16", "", [](Bytes& bytes) {
+    put_u8(bytes, 68, 99);
+    fix_vhd_footer(bytes, 0);
+  });
   images.bytes("the copy at 0 is another image's", sound, "error V16", "error V16",
                [](Bytes& bytes) {
+                 put_u32(bytes, 24, 77);
                  put_u8(bytes, 68, 99);
                  fix_vhd_footer(bytes, 0);
                });
