@@ -35,7 +35,7 @@ THIRD_PARTY = (
     (r"boost/endian/", r"libvdisk/base/bytes\.h|formats/\w+/structures\.h|tests/|fuzz/"),
     (r"isa-l", r"libvdisk/base/.*\.cpp"),
     (r"fmt/", r"(libvdisk|formats|tools|tests|fuzz|bench)/.*\.cpp"),
-    (r"xxhash\.h|zlib\.h|nettle/", r"libvdisk/(base|engine|io)/.*\.cpp|tests/"),
+    (r"xxhash\.h|zlib\.h|nettle/", r"libvdisk/(base|engine|io)/.*\.cpp|tests/|fuzz/"),
     (r"CLI/|nlohmann/", r"tools/|tests/"),
     (r"doctest/", r"tests/"),
     (r"benchmark/", r"bench/"),
