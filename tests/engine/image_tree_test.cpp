@@ -333,6 +333,9 @@ TEST_CASE(
     write_and_close(folder.place, twin, 0, filled(mib, 1));
     RebaseOptions options{.child = folder.child, .parent = twin, .force_identity = true};
     options.open = folder.place.options(Access::read_write);
+    const TreeOptions look{.directory = "/disks", .open = folder.place.options()};
+    CHECK(test::cancel_at_every_step([&](Progress& progress) { return image_tree(look, progress); },
+                                     [] {}) >= 3);
     const u64 steps = test::cancel_at_every_step(
         [&](Progress& progress) { return rebase(options, progress); },
         [&] { CHECK(folder.place.open(folder.child).layer(1)->path == folder.base); });

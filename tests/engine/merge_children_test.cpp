@@ -110,6 +110,39 @@ TEST_CASE("deleting a merged middle layer links all its children to the target f
   }
 }
 
+TEST_CASE("the target may be fixed, and the result of any type and format") {
+  for (const std::string& extension : extensions) {
+    CAPTURE(extension);
+    const MemoryPlace place;
+    Target fixed;
+    fixed.type = ImageType::fixed;
+    const auto base = place.create("base." + extension, disk_size, fixed);
+    write_and_close(place, base, 0, filled(2 * mib, 1));
+    const auto middle = place.snapshot(base, "middle." + extension);
+    write_and_close(place, middle, mib + sector, filled(mib, 2));
+    const auto leaf = place.snapshot(middle, "leaf." + extension);
+    write_and_close(place, leaf, 4 * mib, filled(sector, 3));
+    const auto content = [&](const fs::path& path) { return read(place.open(path), 0, disk_size); };
+    const auto leaf_content = content(leaf);
+    MergeOptions options;
+    options.child = leaf;
+    options.open = place.options(Access::read_write);
+    for (const std::string name : {"f.vhd", "d.vhd", "f.vhdx", "d.vhdx", "r.raw"}) {
+      CAPTURE(name);
+      options.output = Target{.path = "/disks/" + name};
+      if (name[0] == 'f') options.output->type = ImageType::fixed;
+      CHECK(outcome(options) == Errc::success);
+      CHECK(content(options.output->path) == leaf_content);
+    }
+    options.output.reset();
+    options.child = middle;
+    options.delete_children = true;
+    CHECK(outcome(options) == Errc::success);
+    CHECK(content(leaf) == leaf_content);
+    CHECK(place.open(leaf).depth() == 2);
+  }
+}
+
 TEST_CASE("a merge that was interrupted while it linked children is finished by a rerun") {
   for (const std::string& extension : extensions) {
     CAPTURE(extension);

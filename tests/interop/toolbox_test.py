@@ -87,14 +87,14 @@ class RealImages(Case):
     def check_metadata_items_leave_the_rest_of_real_images_alone(self, entry):
         image = shared_images.unpack(entry, self.dir)
         known = vdisk_json("metadata", image)["items"]
+        before = vdisk_json("hash", image)
         blob = bytes(range(256)) * 4096  # 1 MiB: no region of these has room for it
         vdisk("metadata", image, "--set", NOTE, "--value", "note")
         vdisk("metadata", image, "--set", NOTE, input=blob)
         self.assertEqual(vdisk("metadata", image, "--get", NOTE), blob)
         after = [item for item in vdisk_json("metadata", image)["items"] if not item["user"]]
         self.assertEqual([item["id"] for item in after], [item["id"] for item in known])
-        self.assertEqual(vdisk_json("hash", image, "--sha256")["digest"],
-                         entry["sha256_guest"])
+        self.assertEqual(vdisk_json("hash", image), before)
         self.assert_check_clean(image)
         if entry["sector_size"] == 512:
             run([oracle("qemu-img"), "check", "-f", "vhdx", image])

@@ -75,6 +75,12 @@ class Rebase(ChainCase):
             self.assertIn(b"would link", self.ok("rebase", child, "--parent", "moved/" + base,
                                                   "--dry-run"))
             self.refused(2, "read", child, "--length", 512)
+            dry = self.json_of("rebase", child, "--parent", "moved/" + base, "--dry-run")
+            self.assertEqual(dry, {"child": child, "parent": "moved/" + base,
+                                   "parent_id": dry["parent_id"],
+                                   "relative_path": f".\\moved\\{base}",
+                                   "identity_changed": False, "dry_run": True})
+            self.refused(2, "read", child, "--length", 512)
             out = self.ok("rebase", child, "--parent", "moved/" + base)
             self.assertEqual(out.decode(), f"linked {child} to moved/{base}\n")
             self.assertEqual(self.guest(grandchild), before)
