@@ -34,7 +34,7 @@ test::VhdBuilder scattered_vhd(u32 disk_type) {
   builder.footer.current_size = vhd_blocks * vhd_block - 512;
   builder.footer.unique_id = id_of(static_cast<u8>(disk_type));
   builder.block_size = vhd_block;
-  for (u64 n = 0; n < vhd_blocks; n += n % 5 == 4 ? 2 : 1) {
+  for (u64 n = 0; n < vhd_blocks; n += n % 5 == 4 ? u64{2} : u64{1}) {
     builder.blocks[n].data =
         n % 4 == 1 ? test::Bytes(vhd_block) : test::pattern(n * vhd_block, vhd_block, disk_type);
   }

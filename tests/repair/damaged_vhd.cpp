@@ -283,7 +283,7 @@ void add_bad_blocks(Catalogue& images) {
                  for (const u64 index : {3U, 8U, 9U, 12U}) put_u32(bytes, table_at + index * 4, 1);
                });
   images.bytes("file cut inside the last block", sound, "warning V2, error V26", "",
-               [](Bytes& bytes) { bytes.resize(bytes.size() - 512 - 1800); });
+               [](Bytes& bytes) { bytes.erase(bytes.end() - 512 - 1800, bytes.end()); });
   images.bytes("file cut inside the last bitmap", sound, "warning V2, error V26", "",
                [end](Bytes& bytes) { bytes.resize(end - block_size - 100); });
   images.bytes(
