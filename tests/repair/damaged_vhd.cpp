@@ -133,7 +133,7 @@ void add_footers(Catalogue& images) {
     put_text(bytes, bytes.size() - 512, "nothing!");
   });
   images.bytes("end footer cut off", sound, "warning V2", "",
-               [](Bytes& bytes) { bytes.resize(bytes.size() - 512); });
+               [](Bytes& bytes) { bytes.erase(bytes.end() - 512, bytes.end()); });
   images.bytes("zeros behind the end footer", sound, "warning V2", "",
                [](Bytes& bytes) { bytes.resize(bytes.size() + 4096); });
   images.bytes("an odd number of bytes behind the end footer", sound, "warning V2", "",
@@ -315,7 +315,7 @@ void add_shared_blocks(Catalogue& images) {
                "warning V2, error V27, error V26, error V26", "", [&](Bytes& bytes) {
                  put_u32(bytes, table_at + 2 * 4, sector_of(sound, 1));
                  put_u32(bytes, table_at + 3 * 4, 2);
-                 bytes.resize(bytes.size() - 512 - 1000);
+                 bytes.erase(bytes.end() - 512 - 1000, bytes.end());
                });
   images.bytes("a block over a parent locator", tiny_child(), "error V26, info leak", "info leak",
                [](Bytes& bytes) {
