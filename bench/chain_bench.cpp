@@ -24,7 +24,7 @@ void read(benchmark::State& state, std::size_t depth, u64 length, bool shuffled)
 }
 
 const bool registered = [] {
-  for (const std::size_t depth : {0, 1, 8, 64}) {
+  for (const std::size_t depth : {0U, 1U, 8U, 64U}) {
     const auto add = [depth](const char* name, u64 length, bool shuffled) {
       const std::string full = std::string("vhdx/") + name + "/depth_" + std::to_string(depth);
       benchmark::RegisterBenchmark(full.c_str(), read, depth, length, shuffled)->UseRealTime();
