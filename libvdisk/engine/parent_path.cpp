@@ -48,6 +48,10 @@ bool is_plain_relative(std::string_view path) {
   return !path.empty() && path.front() != '/' && path.find(':') == std::string_view::npos;
 }
 
+bool stays_inside(const fs::path& relative) {
+  return !relative.is_absolute() && *relative.lexically_normal().begin() != "..";
+}
+
 std::optional<std::string> path_of_file_url(std::string_view url) {
   constexpr std::string_view scheme = "file://";
   if (!url.starts_with(scheme)) return std::nullopt;
@@ -144,7 +148,14 @@ class Collector {
     return found;
   }
 
+  /// The one gate: whatever the words were, nothing that names a place outside its root passes.
   void push(ParentCandidate candidate) {
+    if (!candidate.relative.empty() && !stays_inside(candidate.relative)) {
+      if (std::ranges::find(candidates_.refused, candidate.stated) == candidates_.refused.end()) {
+        candidates_.refused.push_back(std::move(candidate.stated));
+      }
+      return;
+    }
     const auto same = [&](const ParentCandidate& other) {
       return other.root == candidate.root && other.relative == candidate.relative;
     };

@@ -87,6 +87,34 @@ TEST_CASE("the stored parent name is a bare name") {
   CHECK_FALSE(has_place(candidates("parent_name", "/etc/passwd"), "/etc/passwd"));
 }
 
+TEST_CASE("a path whose last word is `..` names no file beside the child") {
+  OpenOptions options;
+  options.parent_roots = {"/store", "/images"};
+  for (const auto& [kind, path] : {std::pair{"W2ku", "C:\\dir\\.."},
+                                   {"absolute_win32_path", "\\\\?\\d:\\.."},
+                                   {"volume_path", "\\\\?\\Volume{26A21BDA}\\.."},
+                                   {"parent_name", "dir\\.."},
+                                   {"parent_name", ".."},
+                                   {"MacX", "file:///elsewhere/.."}}) {
+    CAPTURE(path);
+    const auto found = candidates(kind, path, options);
+    CHECK(found.places.empty());
+    CHECK(found.refused.size() == 1);
+  }
+}
+
+TEST_CASE("what follows a mapped part must stay below it") {
+  OpenOptions options;
+  options.parent_map = {{"D:\\disks", "/srv/disks"}};
+  for (const std::string path :
+       {"D:\\disks\\..\\secret.vhd", "D:\\disks\\a\\..\\..\\..\\secret.vhd", "D:\\disks\\.."}) {
+    CAPTURE(path);
+    const auto found = candidates("W2ku", path, options);
+    CHECK(found.places.empty());
+    CHECK(found.refused.size() == 1);
+  }
+}
+
 TEST_CASE("roots widen where a parent may lie") {
   OpenOptions options;
   options.parent_roots = {"/images"};
