@@ -1,6 +1,7 @@
 #include "support/flat_model.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -27,8 +28,8 @@ std::string FlatModel::difference(const Disk& disk, u64 offset, u64 length) cons
     return fmt::format("read of {:#x}+{:#x}: {}", offset, length, status.error().message);
   }
   const auto expected = at(offset, length);
+  if (length == 0 || std::memcmp(actual.data(), expected.data(), length) == 0) return {};
   const auto [a, e] = std::ranges::mismatch(actual, expected);
-  if (a == actual.end()) return {};
   return fmt::format("at {:#x}: {:#04x}, expected {:#04x}",
                      offset + static_cast<u64>(a - actual.begin()), static_cast<unsigned>(*a),
                      static_cast<unsigned>(*e));
