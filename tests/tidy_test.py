@@ -24,15 +24,17 @@ ARROWS = {
     "libvdisk/base/": ("vdisk/", "base/"),
     "libvdisk/io/": ("vdisk/", "base/", "io/"),
     "libvdisk/job/": ("vdisk/", "base/", "job/"),
-    "libvdisk/engine/": ("vdisk/", "base/", "io/", "job/", "engine/", "formats/formats.h",
-                         "formats/neighbours.h"),
+    "libvdisk/partition/": ("vdisk/", "base/", "partition/"),
+    "libvdisk/engine/": ("vdisk/", "base/", "io/", "job/", "partition/", "engine/",
+                         "formats/formats.h", "formats/neighbours.h"),
     "libvdisk/capi/": ("vdisk/", "vdisk.h", "capi/"),
     "formats/": ("vdisk/", "base/", "formats/"),
     "tools/": ("vdisk/",),
 }
 # Beside the standard library: folder or file -> third-party headers, as a pattern.
 THIRD_PARTY = (
-    (r"boost/endian/", r"libvdisk/base/bytes\.h|formats/\w+/structures\.h|tests/|fuzz/"),
+    (r"boost/endian/", r"libvdisk/base/bytes\.h|formats/\w+/structures\.h"
+                        r"|libvdisk/partition/structures\.h|tests/|fuzz/"),
     (r"isa-l", r"libvdisk/base/.*\.cpp"),
     (r"fmt/", r"(libvdisk|formats|tools|tests|fuzz|bench)/.*\.cpp"),
     (r"xxhash\.h|zlib\.h|nettle/", r"libvdisk/(base|engine|io)/.*\.cpp|tests/|fuzz/"),

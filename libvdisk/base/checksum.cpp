@@ -6,6 +6,7 @@
 
 #include <isa-l/crc.h>
 #include <isa-l/mem_routines.h>
+#include <zlib.h>
 
 namespace vdisk {
 
@@ -43,6 +44,11 @@ u32 crc32c_without_field(std::span<const std::byte> data, std::size_t hole) noex
   u32 state = crc_update(~u32{0}, data.first(hole));
   state = crc_update(state, zeros);
   return ~crc_update(state, data.subspan(hole + field_size));
+}
+
+u32 crc32(std::span<const std::byte> data) noexcept {
+  const auto* bytes = reinterpret_cast<const Bytef*>(data.data());
+  return static_cast<u32>(::crc32_z(0, bytes, data.size()));
 }
 
 u32 vhd_checksum(std::span<const std::byte> data, std::size_t hole) noexcept {
