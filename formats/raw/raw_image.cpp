@@ -91,6 +91,23 @@ Status RawImage::expand(u64 new_size) {
   return {};
 }
 
+Status RawImage::shrink(u64 new_size) {
+  VDISK_TRY(check_writable());
+  if (new_size == 0 || new_size > virtual_size_ || !is_aligned(new_size, sector_size)) {
+    return fail(Errc::invalid_argument,
+                fmt::format("new size: {} bytes, expected a multiple of {} up to {}", new_size,
+                            sector_size, virtual_size_.load()));
+  }
+  const std::lock_guard lock(growing_);
+  if (new_size < file_size_) VDISK_TRY(file_->resize(new_size));
+  VDISK_TRY(file_->flush());
+  file_size_ = std::min(file_size_.load(), new_size);
+  virtual_size_ = new_size;
+  const std::lock_guard run_lock(data_run_mutex_);
+  data_run_ = {};
+  return {};
+}
+
 Status RawImage::link_parent(const ParentLink&) {
   return fail(Errc::wrong_disk_kind, "a raw disk cannot have a parent");
 }

@@ -33,6 +33,7 @@ class RawImage : public Image {
   Status flush() override { return file_->flush(); }
   void reclaim() override {}
   Status expand(u64 new_size) override;
+  Status shrink(u64 new_size) override;
 
   /// Zero: raw disks have no identity.
   [[nodiscard]] Guid content_id() const override { return {}; }

@@ -73,15 +73,40 @@ Status FixedImage::expand(u64 new_size) {
   if (stale_end > old_size) VDISK_TRY(file_->zero_at(old_size, stale_end - old_size));
   Footer footer = layout_.footer;
   set_current_size(footer, new_size);
-  VDISK_TRY(write_footer(*file_, new_size, footer));
+  return cut_to_footer(new_size, footer);
+}
+
+Status FixedImage::shrink(u64 new_size) {
+  if (!writable()) return fail(Errc::write_protected, "the image is open read-only");
+  VDISK_TRY(validate_smaller_size(layout_, new_size));
+  VDISK_TRY(close_gap());
+  if (new_size == layout_.footer.current_size) return {};
+  const u64 old_end = layout_.footer_offset + footer_size;
+  VDISK_TRY(move_footer(old_end + footer_size));
+  Footer footer = layout_.footer;
+  set_current_size(footer, new_size);
+  VDISK_TRY(cut_to_footer(old_end, footer));
+  return close_gap();
+}
+
+/// An interrupted shrink has left bytes between the disk and its footer.
+Status FixedImage::close_gap() {
+  const u64 size = layout_.footer.current_size;
+  if (layout_.footer_offset < size + footer_size) return {};
+  return cut_to_footer(size, layout_.footer);
+}
+
+/// Writes a footer before the one that counts, which stays until the file is cut between the two.
+Status FixedImage::cut_to_footer(u64 offset, const Footer& footer) {
+  VDISK_TRY(write_footer(*file_, offset, footer));
   VDISK_TRY(file_->flush());
-  VDISK_TRY(file_->resize(new_size + footer_size));
+  VDISK_TRY(file_->resize(offset + footer_size));
   VDISK_TRY(file_->flush());
   const std::lock_guard lock(mutex_);
   layout_.footer = footer;
-  layout_.footer_offset = new_size;
-  layout_.file_size = new_size + footer_size;
-  layout_.virtual_size = new_size;
+  layout_.footer_offset = offset;
+  layout_.file_size = offset + footer_size;
+  layout_.virtual_size = footer.current_size;
   return {};
 }
 

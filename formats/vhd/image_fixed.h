@@ -28,6 +28,10 @@ class FixedImage final : public Image {
   /// before it, and counts from the instant when the file is cut between the two: no footer is ever
   /// overwritten, since it has no copy.
   Status expand(u64 new_size) override;
+  /// Crash: the footer of the new size is written behind the old one, before a copy of it, and
+  /// counts when the file is cut between the two; then the same once more at the end of the disk.
+  /// No footer is ever overwritten.
+  Status shrink(u64 new_size) override;
   [[nodiscard]] Guid content_id() const override { return layout_.footer.unique_id; }
   [[nodiscard]] Guid next_content_id() override { return content_id(); }
   Status link_parent(const ParentLink& link) override;
@@ -37,6 +41,8 @@ class FixedImage final : public Image {
  private:
   [[nodiscard]] bool writable() const { return options_.access == Access::read_write; }
   [[nodiscard]] u64 size() const;
+  Status close_gap();
+  Status cut_to_footer(u64 offset, const Footer& footer);
   Status move_footer(u64 new_offset);
 
   std::shared_ptr<File> file_;

@@ -79,4 +79,21 @@ Status validate_new_size(const Layout& layout, u64 new_size) {
   return check_not_saved(layout);
 }
 
+Status validate_smaller_size(const Layout& layout, u64 new_size) {
+  const u64 current = layout.footer.current_size;
+  if (new_size == 0 || !is_aligned(new_size, sector_size) || new_size > current) {
+    return fail(
+        Errc::invalid_argument,
+        fmt::format("new size {} bytes, expected a multiple of 512 up to {}", new_size, current));
+  }
+  if (layout.virtual_size != round_down(current, sector_size)) {
+    return fail(
+        Errc::unsupported,
+        fmt::format("footer at {:#x}: {} bytes by its geometry, expected the {} bytes of its "
+                    "size: what lies between them would be lost unseen",
+                    layout.footer_offset, layout.virtual_size, current));
+  }
+  return check_not_saved(layout);
+}
+
 }  // namespace vdisk::vhd

@@ -40,6 +40,7 @@ class SparseImage final : public Image, private BlockStore {
   Status flush() override;
   void reclaim() override;
   Status expand(u64 new_size) override;
+  Status shrink(u64 new_size) override;
   [[nodiscard]] Guid content_id() const override;
   [[nodiscard]] Guid next_content_id() override { return content_id(); }
   Status link_parent(const ParentLink& link) override;
@@ -94,6 +95,7 @@ class SparseImage final : public Image, private BlockStore {
   Result<u64> append_metadata(u64 length);
   Status store_link(Layout& next, const std::vector<EncodedLocator>& locators);
   Status switch_to(Layout next);
+  Status give_up_behind_end(u64 old_count);
 
   std::shared_ptr<File> file_;
   ImageOptions options_;

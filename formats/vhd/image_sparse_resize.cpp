@@ -87,6 +87,46 @@ Status SparseImage::expand(u64 new_size) {
   return switch_to(std::move(next));
 }
 
+/// The footers are the switch; entries behind the end mean nothing from then on, and go afterwards.
+Status SparseImage::shrink(u64 new_size) {
+  VDISK_TRY(check_writable());
+  const Layout now = layout();
+  VDISK_TRY(validate_smaller_size(now, new_size));
+  if (new_size == now.footer.current_size) return {};
+  const std::lock_guard lock(flush_mutex_);
+  VDISK_TRY(settle_before_change());
+  const std::lock_guard allocation_lock(allocation_mutex_);
+  VDISK_TRY(know_free_space());
+  Layout next = now;
+  set_current_size(next.footer, new_size);
+  next.virtual_size = new_size;
+  next.block_count = divide_up(new_size, now.header.block_size);
+  last_places_.reset();
+  planned_move_.reset();
+  VDISK_TRY(switch_to(next));
+  VDISK_TRY(give_up_behind_end(now.block_count));
+  VDISK_TRY(clear_behind_end(next));
+  return flush_file();
+}
+
+/// Blocks of the entries [block_count, old_count). A table that was made larger than the disk needs
+/// is no longer so: other programs want exactly as many entries as there are blocks.
+Status SparseImage::give_up_behind_end(u64 old_count) {
+  Layout next = layout();
+  const u64 count = next.block_count;
+  const u64 begin = next.header.table_offset + count * entry_size;
+  const u64 entries = std::max<u64>(old_count, next.header.max_table_entries) - count;
+  if (entries == 0) return {};
+  VDISK_TRY(for_each_entry(*file_, begin, old_count - count, [&](u64, u32 sector) {
+    if (sector != unallocated) freed_.push_back({u64{sector} * sector_size, next.footprint()});
+    return Status();
+  }));
+  VDISK_TRY(write_unallocated(*file_, begin, entries * entry_size));
+  next.header.max_table_entries = static_cast<u32>(count);
+  VDISK_TRY(write_first_header_sector(*file_, next.header_offset, next.header));
+  return switch_to(std::move(next));
+}
+
 /// Metadata that a flush would write must not hit a table that moved.
 Status SparseImage::settle_before_change() {
   bool settled = false;
@@ -192,7 +232,9 @@ Status SparseImage::switch_to(Layout next) {
   }
   auto map = std::make_unique<BlockMap>(*file_, next, options_.metadata_cache_bytes);
   const std::lock_guard lock(map_mutex_);
-  for (const auto& [block, place] : map_->reserved()) map->reserve(block, place);
+  for (const auto& [block, place] : map_->reserved()) {
+    if (block < next.block_count) map->reserve(block, place);
+  }
   map_ = std::move(map);
   layout_ = std::move(next);
   return {};

@@ -33,7 +33,7 @@ VhdxImage::VhdxImage(std::shared_ptr<File> file, Layout layout, const ImageOptio
     : file_(std::move(file)),
       options_(options),
       dirty_limit_(dirty_limit_for(options.metadata_cache_bytes)),
-      opened_size_(layout.file_size),
+      fixed_room_(layout.file_size),
       journal_(*file_, layout.headers, options.durability),
       map_(*file_, std::move(layout), options.metadata_cache_bytes) {}
 

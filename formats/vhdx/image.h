@@ -40,6 +40,7 @@ class VhdxImage final : public Image, private BlockStore {
   Status flush() override;
   void reclaim() override;
   Status expand(u64 new_size) override;
+  Status shrink(u64 new_size) override;
   [[nodiscard]] Guid content_id() const override { return journal_.content_id(); }
   [[nodiscard]] Guid next_content_id() override { return journal_.next_content_id(); }
   Status link_parent(const ParentLink& link) override;
@@ -109,6 +110,9 @@ class VhdxImage final : public Image, private BlockStore {
   // Expand (image_expand.cpp) and link (image_link.cpp), under the flush lock.
   struct Growth;
   [[nodiscard]] Status validate_new_size(u64 new_size) const;
+  [[nodiscard]] Status validate_smaller_size(u64 new_size) const;
+  Status give_up_behind_end(const BatLayout& old_bat);
+  Status give_up_entry_behind_end(u64 index, u64 raw);
   Status zero_behind_old_end();
   Status fill_new_entries(const Growth& growth);
   Status move_bat(Growth& growth);
@@ -119,7 +123,7 @@ class VhdxImage final : public Image, private BlockStore {
   const std::shared_ptr<File> file_;
   const ImageOptions options_;
   const u64 dirty_limit_;  ///< dirty pages that make a write flush first
-  const u64 opened_size_;  ///< of the file
+  u64 fixed_room_;         ///< a fixed disk's file is not cut below this
   mutable Journal journal_;
 
   std::unique_ptr<MetadataItems> items_;

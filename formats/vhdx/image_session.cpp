@@ -174,7 +174,7 @@ Status VhdxImage::cut_spare_room() {
   const MetadataLock lock(mutex_);
   const Layout& layout = map_.layout();
   // The room of a fixed disk is its own, whatever the entries say (FORMATS 5.3, quirk 27).
-  const u64 least = layout.type() == ImageType::fixed ? opened_size_ : 0;
+  const u64 least = layout.type() == ImageType::fixed ? fixed_room_ : 0;
   const u64 end = std::max(allocator_->used_end(), least);
   if (end >= layout.file_size) return {};
   VDISK_TRY(file_->resize(end));

@@ -160,6 +160,15 @@ Status Disk::Core::expand(u64 new_size) {
   });
 }
 
+Status Disk::Core::shrink(u64 new_size) {
+  return change([&]() -> Status {
+    VDISK_TRY(named(leaf().shrink(new_size)));
+    sizes.front() = leaf().geometry().virtual_size;
+    space_was_freed = true;
+    return {};
+  });
+}
+
 std::unexpected<Error> Disk::Core::refuse_nested() const {
   return fail(Errc::busy, fmt::format("{}: called by a file that serves another call of this disk",
                                       layers.front().path.string()));

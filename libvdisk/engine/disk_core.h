@@ -29,6 +29,7 @@ struct Disk::Core {
   Status flush();
   Status close();
   Status expand(u64 new_size);
+  Status shrink(u64 new_size);
 
   /// Calls of the outside. Exceptions of memory or of the caller's File end here. One that broke
   /// off a change leaves a disk whose tables in memory nobody can trust: no change follows it, and

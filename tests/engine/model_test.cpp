@@ -1,4 +1,4 @@
-/// Random walks: write, zero, discard, flush, reopen, expand, compact, snapshot, merge and convert
+/// Random walks: write, zero, discard, flush, reopen, resize, compact, snapshot, merge and convert
 /// on every subtype and on chains, against a flat model.
 ///
 /// Every failure shows its seed; VDISK_SEED=N walks that one alone. VDISK_MODEL_SECONDS=N goes on
@@ -125,7 +125,7 @@ class Walk {
     if (choice < 78) return read_back();
     if (choice < 81) return reopen();
     if (choice < 84) return drop();
-    if (choice < 87) return expand_leaf();
+    if (choice < 87) return one_in(3) ? shrink_leaf() : expand_leaf();
     if (choice < 90) return compact_one();
     if (choice < 95) return snapshot();
     if (choice < 98) return merge_leaf();
@@ -247,6 +247,24 @@ class Walk {
     const auto resized = expand(expand_options, progress);
     if (!resized) return fmt::format("expand: {}", resized.error().message);
     model_.resize(expand_options.size);
+    return reopened();
+  }
+
+  std::string shrink_leaf() {
+    const u64 less = one_in(2) ? shape_.sector * (1 + below(8)) : 1 * mib + shape_.sector;
+    // A VHD child may not be smaller than its parent; beyond a larger parent nothing grows again.
+    if (chain_.size() > 1 || model_.size() < model_.window() + mib + less) return {};
+    note(fmt::format("shrink by {:#x}", less));
+    if (auto wrong = close(); !wrong.empty()) return wrong;
+    ShrinkOptions shrink_options;
+    shrink_options.path = leaf();
+    shrink_options.size = model_.size() - less;
+    shrink_options.allow_data_loss = true;
+    shrink_options.open = options(Access::read_write);
+    Progress progress;
+    const auto resized = shrink(shrink_options, progress);
+    if (!resized) return fmt::format("shrink: {}", resized.error().message);
+    model_.resize(*shrink_options.size);
     return reopened();
   }
 

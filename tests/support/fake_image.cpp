@@ -74,6 +74,10 @@ Status FakeImage::expand(u64 new_size) {
   return file_->resize(new_size);
 }
 
+Status FakeImage::shrink(u64 new_size) {
+  return expand(new_size);
+}
+
 Status FakeImage::close() {
   ++calls_->closes;
   return {};

@@ -46,6 +46,7 @@ class FakeImage : public Image {
   Status flush() override;
   void reclaim() override { ++calls_->reclaims; }
   Status expand(u64 new_size) override;
+  Status shrink(u64 new_size) override;
   Guid content_id() const override { return {}; }
   Guid next_content_id() override { return {}; }
   Status link_parent(const ParentLink&) override { return {}; }

@@ -132,6 +132,9 @@ class Image {
 
   /// Grows the disk to `new_size` (>= the present one) crash-safely; durable on success.
   virtual Status expand(u64 new_size) = 0;
+  /// Cuts the disk to `new_size` (> 0, <= the present one) crash-safely; durable on success. What
+  /// was stored behind it is given up, and reads as zeros when the disk grows again.
+  virtual Status shrink(u64 new_size) = 0;
 
   /// The id a child's link must name: VHD UniqueId, VHDX DataWriteGuid.
   [[nodiscard]] virtual Guid content_id() const = 0;

@@ -72,10 +72,21 @@ struct Merged {
   std::vector<std::filesystem::path> relinked_files = {};  ///< children of a removed leaf
 };
 
+/// Where the backup of a disk's GUID partition table is after a change of the size.
+enum class GptPlace {
+  none,         ///< the disk has no such table
+  at_end,       ///< where it has to be, at the end of the disk
+  moved,        ///< the same, and this operation has moved it there
+  left_behind,  ///< at the former end: some systems complain about that
+};
+/// Stable lower-case name of the enumerator.
+[[nodiscard]] std::string_view name(GptPlace place) noexcept;
+
 struct Resized {
   u64 old_size = 0;
   u64 new_size = 0;
-  u64 reclaimed_bytes = 0;
+  u64 reclaimed_bytes = 0;  ///< of the file's size
+  GptPlace gpt = GptPlace::none;
 };
 
 struct DifferingRange {
@@ -212,10 +223,35 @@ Result<Streamed> measure_stream(const ConvertOptions& options, Progress& progres
 /// Grows a disk. Crash: old or new size, data intact, always openable.
 struct ExpandOptions {
   std::filesystem::path path;
-  u64 size = 0;  ///< the new size, bytes; must not be smaller than the present one
+  u64 size = 0;          ///< the new size, bytes; must not be smaller than the present one
+  bool fix_gpt = false;  ///< move the backup of a GUID partition table to the new end
   OpenOptions open = {};
 };
 Result<Resized> expand(const ExpandOptions& options, Progress& progress);
+
+/// Cuts a disk. The backup of a GUID partition table moves to the new end.
+/// Errors: shrink_would_cut_partition (names it), cannot_shrink (tells where data are), each unless
+/// data may be lost; smallest_size_unknown; has_children; parent_size_mismatch (VHD).
+/// Crash: old or new size, what is before the new end intact, always openable.
+struct ShrinkOptions {
+  std::filesystem::path path;
+  /// The new size, bytes; must not be larger than the present one. Unset: the smallest that keeps
+  /// all partitions and their table.
+  std::optional<u64> size = {};
+  bool allow_data_loss = false;  ///< partitions and data behind the new end may go
+  OpenOptions open = {};
+};
+Result<Resized> shrink(const ShrinkOptions& options, Progress& progress);
+
+/// Expands or shrinks, as the size asks for.
+struct ResizeOptions {
+  std::filesystem::path path;
+  u64 size = 0;                  ///< the new size, bytes
+  bool fix_gpt = false;          ///< as for expand
+  bool allow_data_loss = false;  ///< as for shrink
+  OpenOptions open = {};
+};
+Result<Resized> resize(const ResizeOptions& options, Progress& progress);
 
 /// Makes the file of an image smaller: blocks that hold zeros are given up, the last blocks move
 /// into holes, the file is cut. The content, its ids and therefore all children stay valid.
