@@ -43,9 +43,10 @@ int main(int count, char** words) {
   arguments.random_count = 1;
   arguments.parse(std::span(words, static_cast<std::size_t>(count)).subspan(1));
   std::vector<Scenario> scenarios;
-  for (auto& group : {create_scenarios(), session_scenarios(), expand_scenarios(),
-                      merge_scenarios(), chain_scenarios(), metadata_scenarios(),
-                      random_scenarios(arguments.seed, arguments.random_count)}) {
+  for (auto& group :
+       {create_scenarios(), session_scenarios(), expand_scenarios(), merge_scenarios(),
+        maintenance_scenarios(), chain_scenarios(), metadata_scenarios(),
+        random_scenarios(arguments.seed, arguments.random_count)}) {
     for (const Scenario& scenario : group) {
       if (is_worth_it(scenario) && arguments.selects(scenario)) scenarios.push_back(scenario);
     }

@@ -35,6 +35,7 @@ struct Scenario {
 [[nodiscard]] std::vector<Scenario> session_scenarios();
 [[nodiscard]] std::vector<Scenario> expand_scenarios();
 [[nodiscard]] std::vector<Scenario> merge_scenarios();
+[[nodiscard]] std::vector<Scenario> maintenance_scenarios();
 /// A repair of each damaged image that can be repaired.
 [[nodiscard]] std::vector<Scenario> repair_scenarios();
 [[nodiscard]] std::vector<Scenario> chain_scenarios();

@@ -4,18 +4,7 @@
 namespace vdisk::test {
 
 std::vector<Scenario> missing_scenarios() {
-  std::vector<Scenario> scenarios;
-  const auto add = [&scenarios](const char* id, const char* title) {
-    Scenario scenario;
-    scenario.id = id;
-    scenario.title = title;
-    scenario.missing = "operation does not exist yet";
-    scenarios.push_back(std::move(scenario));
-  };
-  add("X-19", "shrink");
-  add("X-23", "compact in place");
-  add("X-24", "compact by copy and rename");
-  return scenarios;
+  return {};
 }
 
 std::vector<Scenario> all_scenarios(u64 seed, std::size_t random_count) {
@@ -27,6 +16,7 @@ std::vector<Scenario> all_scenarios(u64 seed, std::size_t random_count) {
   add(session_scenarios());
   add(expand_scenarios());
   add(merge_scenarios());
+  add(maintenance_scenarios());
   add(repair_scenarios());
   add(chain_scenarios());
   add(metadata_scenarios());
