@@ -35,6 +35,10 @@ constexpr Hint hints[] = {
     {Errc::parent_mismatch,
      "the parent was changed or is another disk; its former content is needed for this child"},
     {Errc::poisoned, "the storage failed; check the disk, then look at the image with check"},
+    {Errc::shrink_would_cut_partition,
+     "make the partition smaller in the guest first; shrink PATH --to-smallest-safe finds the "
+     "size"},
+    {Errc::smallest_size_unknown, "give the new size with --size"},
     {Errc::no_space, "make room on the disk and run the command again"},
 };
 
@@ -78,6 +82,8 @@ std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
     return "the child still reads as before; run the same command again to finish";
   if (error.code == Errc::canceled && verb == "compact")
     return "the disk is as before; run the same command again to go on";
+  if (error.code == Errc::cannot_shrink && (verb == "shrink" || verb == "resize"))
+    return "--allow-data-loss cuts it off all the same";
   if (error.code == Errc::has_children) {
     return verb == "merge" ? "merge the other children first, or give them up with --force-siblings"
                            : "snapshot PATH CHILD --size SIZE makes a larger child instead";
@@ -100,6 +106,10 @@ void report(const Error& error, std::string_view verb) {
   const auto message = error.message.empty() ? describe(error.code) : error.message;
   write_error(fmt::format("vdisk-tool: {}\n", escaped(message)));
   if (const auto hint = hint_for(error, verb)) write_error(fmt::format("hint: {}\n", *hint));
+}
+
+void hint(std::string_view text) {
+  write_error(fmt::format("hint: {}\n", escaped(text)));
 }
 
 void remark(std::string_view text) {

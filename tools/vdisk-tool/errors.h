@@ -27,6 +27,8 @@ enum class Exit : int {
 
 /// Prints the error on the standard error: one line, and a second one with the hint.
 void report(const Error& error, std::string_view verb);
+/// A line on the standard error that says what to do next.
+void hint(std::string_view text);
 /// A remark on the standard error that is no failure.
 void remark(std::string_view text);
 

@@ -27,6 +27,7 @@ std::unique_ptr<Command> make_rebase();
 std::unique_ptr<Command> make_relink();
 std::unique_ptr<Command> make_resize();
 std::unique_ptr<Command> make_salvage();
+std::unique_ptr<Command> make_shrink();
 std::unique_ptr<Command> make_snapshot();
 std::unique_ptr<Command> make_tree();
 std::unique_ptr<Command> make_write();
