@@ -52,7 +52,11 @@ vdisk_output output_of(const Merged& merged) {
 
 vdisk_output output_of(const Resized& resized) {
   auto output = of_type(VDISK_OUTPUT_RESIZED);
-  output.value.resized = {resized.old_size, resized.new_size, resized.reclaimed_bytes};
+  auto& value = output.value.resized;
+  value.old_size = resized.old_size;
+  value.new_size = resized.new_size;
+  value.reclaimed_bytes = resized.reclaimed_bytes;
+  copy_text(std::string(name(resized.gpt)), value.gpt);
   return output;
 }
 
@@ -134,6 +138,9 @@ class Inputs {
   std::filesystem::path path(const char* name, const char* argument) {
     return keep(path_of(name, argument));
   }
+  void keep(Status status) {
+    if (status_ && !status) status_ = std::move(status);
+  }
   OpenOptions open(const vdisk_open_options* given) { return keep(open_options(given)); }
   template <class Value>
   Value keep(Result<Value> result) {
@@ -146,6 +153,11 @@ class Inputs {
  private:
   Status status_;
 };
+
+Status check_flags(uint32_t flags, uint32_t known) {
+  if ((flags & ~known) == 0) return {};
+  return fail(Errc::invalid_argument, "flags: " + std::to_string(flags) + " is not known");
+}
 
 std::optional<std::filesystem::path> optional_path(const char* name) {
   if (name == nullptr) return std::nullopt;
@@ -196,6 +208,37 @@ vdisk_status vdisk_expand(const char* path, uint64_t size, const vdisk_open_opti
     options.open = inputs.open(open);
     if (!inputs.status()) return inputs.status();
     return capi::run(vdisk::expand, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_shrink(const char* path, uint64_t size, uint32_t flags,
+                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::ShrinkOptions options;
+    inputs.keep(capi::check_flags(flags, VDISK_RESIZE_ALLOW_DATA_LOSS));
+    options.path = inputs.path(path, "path");
+    if (size != 0) options.size = size;
+    options.allow_data_loss = flags != 0;
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::shrink, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_resize(const char* path, uint64_t size, uint32_t flags,
+                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    vdisk::ResizeOptions options;
+    inputs.keep(capi::check_flags(flags, VDISK_RESIZE_FIX_GPT | VDISK_RESIZE_ALLOW_DATA_LOSS));
+    options.path = inputs.path(path, "path");
+    options.size = size;
+    options.fix_gpt = (flags & VDISK_RESIZE_FIX_GPT) != 0;
+    options.allow_data_loss = (flags & VDISK_RESIZE_ALLOW_DATA_LOSS) != 0;
+    options.open = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::run(vdisk::resize, std::move(options), job);
   });
 }
 

@@ -30,11 +30,7 @@ Status write_all(Disk& disk, std::span<const partition::TableWrite> writes) {
 
 Status refuse_children(const Disk& disk, const OpenOptions& options) {
   const auto& core = DiskAccess::core(disk);
-  VDISK_ASSIGN(const auto absolute, core.file_system->absolute(path_of(disk)));
-  ChildSearch search{.parents = {core.leaf().content_id()},
-                     .directories = {absolute.parent_path()},
-                     .ignored = {core.layers[0].id}};
-  for (const auto& root : options.parent_roots) search.directories.push_back(root);
+  VDISK_ASSIGN(const auto search, search_for_children(core.layers.front(), options));
   VDISK_ASSIGN(const auto children, find_children(*core.file_system, search));
   if (children.empty()) return {};
   return fail(Errc::has_children,

@@ -370,7 +370,9 @@ typedef struct vdisk_output {
     } merged;
     struct {
       uint64_t old_size, new_size, reclaimed_bytes;
-    } resized;
+      char gpt[16];
+    } resized; /**< gpt, the backup of a GUID partition table: "none", "at_end", "moved",
+                    "left_behind" */
     struct {
       uint64_t size_a, size_b, first_difference;
       uint32_t identical;
@@ -427,6 +429,18 @@ vdisk_status vdisk_convert(const char* source, const vdisk_target* target,
                            const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 vdisk_status vdisk_expand(const char* path, uint64_t size, const vdisk_open_options* open,
                           vdisk_job** job, vdisk_error** error);
+
+enum {
+  VDISK_RESIZE_FIX_GPT = 1,        /**< growing: move the backup GPT to the new end */
+  VDISK_RESIZE_ALLOW_DATA_LOSS = 2 /**< shrinking: partitions and data behind it may go */
+};
+/** Cuts the disk; the backup of a GPT moves to the new end. size 0: the smallest that keeps all
+ * partitions and their table. `flags`: 0 or VDISK_RESIZE_ALLOW_DATA_LOSS. */
+vdisk_status vdisk_shrink(const char* path, uint64_t size, uint32_t flags,
+                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+/** Expands or shrinks, as the size asks for. `flags`: any of the above. */
+vdisk_status vdisk_resize(const char* path, uint64_t size, uint32_t flags,
+                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 
 typedef struct vdisk_merge_options {
   size_t struct_size;

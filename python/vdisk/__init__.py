@@ -13,10 +13,10 @@ from .disk import Disk, Extent, Layer
 from .job import (Checked, Compacted, Comparison, Created, Digest, Job, Merged, Repaired, Resized,
                   Salvaged, Status)
 from .operations import (check, compact, compare, convert, create, expand, hash, merge, repair,
-                         salvage)
+                         resize, salvage, shrink)
 
 __version__: str = library.vdisk_version().decode()
 __all__ = ["Checked", "Compacted", "Comparison", "Created", "Digest", "Disk", "Extent", "Job",
            "Layer", "Merged", "Repaired", "Resized", "Salvaged", "Status", "VdiskError", "check",
            "compact", "compare", "convert", "create", "expand", "hash", "merge", "repair",
-           "salvage"]
+           "resize", "salvage", "shrink"]

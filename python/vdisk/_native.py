@@ -63,7 +63,8 @@ class _Merged(Structure):
 
 
 class _Resized(Structure):
-    _fields_ = [("old_size", c_uint64), ("new_size", c_uint64), ("reclaimed_bytes", c_uint64)]
+    _fields_ = [("old_size", c_uint64), ("new_size", c_uint64), ("reclaimed_bytes", c_uint64),
+                ("gpt", c_char * 16)]
 
 
 class _Comparison(Structure):
@@ -144,6 +145,8 @@ _FUNCTIONS = {
                              _ERROR]),
     "vdisk_convert": (c_int, [c_char_p, POINTER(Target), _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_expand": (c_int, [c_char_p, c_uint64, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_shrink": (c_int, [c_char_p, c_uint64, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_resize": (c_int, [c_char_p, c_uint64, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_merge": (c_int, [c_char_p, POINTER(MergeOptions), _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_compact": (c_int, [c_char_p, c_uint32, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_compare": (c_int, [c_char_p, c_char_p, _OPEN, POINTER(_JOB), _ERROR]),

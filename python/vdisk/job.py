@@ -52,6 +52,7 @@ class Resized:
     old_size: int
     new_size: int
     reclaimed_bytes: int
+    gpt: str  #: the backup of a GUID partition table: "none", "at_end", "moved", "left_behind"
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ def _output(output: native.Output):
     if output.type == 203:
         return Merged(value.merged.merged_bytes)
     if output.type == 204:
-        return Resized(value.resized.old_size, value.resized.new_size,
-                       value.resized.reclaimed_bytes)
+        found = value.resized
+        return Resized(found.old_size, found.new_size, found.reclaimed_bytes, found.gpt.decode())
     if output.type == 1000:
         found = value.comparison
         first = None if found.identical else found.first_difference

@@ -39,6 +39,20 @@ def expand(path: Path, size: int, **options) -> Job[Resized]:
     return Job(library.vdisk_expand, encoded(path), size, ctypes.byref(open_options(**options)))
 
 
+def shrink(path: Path, size: int = 0, *, allow_data_loss: bool = False, **options) -> Job[Resized]:
+    """Cuts the disk, if nothing is lost. size 0: as small as its partitions allow."""
+    return Job(library.vdisk_shrink, encoded(path), size, 2 * int(allow_data_loss),
+               ctypes.byref(open_options(**options)))
+
+
+def resize(path: Path, size: int, *, fix_gpt: bool = False, allow_data_loss: bool = False,
+           **options) -> Job[Resized]:
+    """Expands or shrinks, as the size asks for."""
+    flags = int(fix_gpt) + 2 * int(allow_data_loss)
+    return Job(library.vdisk_resize, encoded(path), size, flags,
+               ctypes.byref(open_options(**options)))
+
+
 def merge(child: Path, *, depth: int = 0, all: bool = False, base: Path | None = None,
           delete_children: bool = False, force_siblings: bool = False, **options) -> Job[Merged]:
     """Moves what a child holds into its parent, or into an ancestor further down."""

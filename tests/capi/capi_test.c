@@ -218,6 +218,23 @@ static void jobs_tell_and_obey(void) {
   OK(vdisk_expand(at("disk.vhdx"), 16 * mib, &open, &job, &error));
   finish(job, &output);
   CHECK(output.type == VDISK_OUTPUT_RESIZED && output.value.resized.new_size == 16 * mib);
+  CHECK(strcmp(output.value.resized.gpt, "none") == 0);
+  OK(vdisk_resize(at("disk.vhdx"), 32 * mib, VDISK_RESIZE_FIX_GPT, &open, &job, &error));
+  finish(job, &output);
+  CHECK(output.type == VDISK_OUTPUT_RESIZED && output.value.resized.old_size == 16 * mib);
+  OK(vdisk_shrink(at("disk.vhdx"), mib / 2, 0, &open, &job, &error));
+  CHECK(vdisk_job_wait(job, &failure) == VDISK_CANNOT_SHRINK);
+  vdisk_error_free(failure);
+  vdisk_job_free(job);
+  OK(vdisk_shrink(at("disk.vhdx"), 0, 0, &open, &job, &error));
+  CHECK(vdisk_job_wait(job, NULL) == VDISK_SMALLEST_SIZE_UNKNOWN);
+  vdisk_job_free(job);
+  CHECK(vdisk_shrink(at("disk.vhdx"), mib, VDISK_RESIZE_FIX_GPT, &open, &job, NULL) ==
+        VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_resize(at("disk.vhdx"), mib, 4, &open, &job, NULL) == VDISK_INVALID_ARGUMENT);
+  OK(vdisk_shrink(at("disk.vhdx"), 16 * mib, 0, &open, &job, &error));
+  finish(job, &output);
+  CHECK(output.type == VDISK_OUTPUT_RESIZED && output.value.resized.new_size == 16 * mib);
   OK(vdisk_hash(at("disk.vhdx"), 1, &open, &job, &error));
   finish(job, &output);
   CHECK(output.type == VDISK_OUTPUT_DIGEST && strlen(output.value.digest.hex) == 64);

@@ -121,6 +121,11 @@ class Jobs(Case):
         self.assertIsNone(same.first_difference)
         resized = vdisk.expand(path, 16 * MIB).wait()
         self.assertEqual((resized.old_size, resized.new_size), (8 * MIB, 16 * MIB))
+        self.assertEqual(vdisk.resize(path, 32 * MIB, fix_gpt=True).wait().gpt, "none")
+        with self.assertRaises(vdisk.VdiskError) as caught:
+            vdisk.shrink(path, MIB // 2).wait()
+        self.assertEqual(caught.exception.code, "cannot_shrink")
+        self.assertEqual(vdisk.shrink(path, 16 * MIB).wait().new_size, 16 * MIB)
         digest = vdisk.hash(path, sha256=True).wait()
         self.assertEqual(digest.hex, hashlib.sha256(b"a" * MIB + bytes(15 * MIB)).hexdigest())
         self.assertTrue(vdisk.check(path).wait().clean)
