@@ -20,14 +20,14 @@ SKIPPED_FOLDERS = {"build", "corpus", "golden", "__pycache__"}
 C_HEADERS = {"stddef.h", "stdint.h", "stdbool.h"}
 # Who may include what, by quoted include: folder -> allowed first parts of the included path.
 ARROWS = {
-    "libvdisk/include/": ("vdisk/",),
+    "libvdisk/include/": ("vdisk/", "vdisk_"),
     "libvdisk/base/": ("vdisk/", "base/"),
     "libvdisk/io/": ("vdisk/", "base/", "io/"),
     "libvdisk/job/": ("vdisk/", "base/", "job/"),
     "libvdisk/partition/": ("vdisk/", "base/", "partition/"),
     "libvdisk/engine/": ("vdisk/", "base/", "io/", "job/", "partition/", "engine/",
                          "formats/formats.h", "formats/neighbours.h"),
-    "libvdisk/capi/": ("vdisk/", "vdisk.h", "capi/"),
+    "libvdisk/capi/": ("vdisk/", "vdisk.h", "vdisk_", "capi/"),
     "formats/": ("vdisk/", "base/", "formats/"),
     "tools/": ("vdisk/",),
 }
@@ -103,7 +103,7 @@ def third_party(source):
     for number, quoted, name in source.includes():
         if quoted:
             continue
-        if source.path == "libvdisk/include/vdisk.h" and name in C_HEADERS:
+        if re.match(r"libvdisk/include/vdisk(_[a-z]+)?\.h$", source.path) and name in C_HEADERS:
             continue
         is_std = re.fullmatch(r"[a-z0-9_]+", name)
         if source.path.startswith("libvdisk/include/") and not is_std:

@@ -34,13 +34,13 @@ Result<bool> wait_until(vdisk_job& job, Clock::time_point deadline) {
   }
 }
 
-/// The result, when there is one: not while the operation runs.
-std::optional<Result<vdisk_output>> result_of(const vdisk_job& job) {
+/// Takes the result when there is one: not while the operation runs. Never changed after that.
+bool has_ended(const vdisk_job& job) {
   const std::scoped_lock lock(job.mutex);
   if (!job.ended && job.job.status().operation_status != Errc::pending) {
     job.ended = const_cast<vdisk_job&>(job).job.wait_for(milliseconds(0));
   }
-  return job.ended;
+  return job.ended.has_value();
 }
 
 Status wait_for_end(vdisk_job* job, Clock::time_point deadline) {
@@ -48,9 +48,8 @@ Status wait_for_end(vdisk_job* job, Clock::time_point deadline) {
   auto ended = wait_until(*job, deadline);
   if (!ended) return std::unexpected(std::move(ended).error());
   if (!*ended) return fail(Errc::timed_out, "the operation has not ended in time");
-  auto result = result_of(*job);
-  if (!result) return fail(Errc::internal, "a job ended without a result");
-  if (!*result) return std::unexpected(std::move(*result).error());
+  if (!has_ended(*job)) return fail(Errc::internal, "a job ended without a result");
+  if (!*job->ended) return std::unexpected(job->ended->error());
   return {};
 }
 
@@ -66,10 +65,17 @@ Clock::time_point deadline_in(uint64_t wanted) {
 
 Status start(Operation operation, vdisk_job** job) {
   if (job == nullptr) return fail(Errc::invalid_argument, "job: missing");
-  auto started = Job<vdisk_output>::start(std::move(operation));
+  auto started = Job<JobResult>::start(std::move(operation));
   if (!started) return std::unexpected(std::move(started).error());
   *job = new vdisk_job{*std::move(started)};
   return {};
+}
+
+Result<const JobResult*> result_of(const vdisk_job* job) {
+  if (job == nullptr) return fail(Errc::invalid_argument, "job: missing");
+  if (!has_ended(*job)) return fail(Errc::pending, "the operation has not ended");
+  if (!*job->ended) return std::unexpected(job->ended->error());
+  return &**job->ended;
 }
 
 }  // namespace vdisk::capi
@@ -117,11 +123,9 @@ int vdisk_job_event_fd(vdisk_job* job, vdisk_error** error) {
 
 vdisk_status vdisk_job_output(const vdisk_job* job, vdisk_output* output) {
   return capi::guarded(nullptr, [&]() -> vdisk::Status {
-    if (job == nullptr) return vdisk::fail(vdisk::Errc::invalid_argument, "job: missing");
-    const auto result = capi::result_of(*job);
-    if (!result) return vdisk::fail(vdisk::Errc::pending, "the operation has not ended");
-    if (!*result) return std::unexpected(result->error());
-    return capi::give(**result, output);
+    const auto result = capi::result_of(job);
+    if (!result) return std::unexpected(result.error());
+    return capi::give((*result)->output, output);
   });
 }
 

@@ -1,26 +1,45 @@
-/// vdisk_job: a job whose output is a structure of the C interface.
+/// vdisk_job: a job whose output is a structure of the C interface, and the lists that belong to
+/// it.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "vdisk.h"
+#include "vdisk/chains.h"
 #include "vdisk/job.h"
+#include "vdisk/manifest.h"
+
+namespace vdisk::capi {
+
+/// What an operation gave. The lists are read through functions of their own.
+struct JobResult {
+  vdisk_output output{};
+  std::vector<vdisk_range> ranges = {};
+  ImageTree tree = {};
+  std::shared_ptr<const Manifest> manifest = {};
+};
+
+}  // namespace vdisk::capi
 
 struct vdisk_job {
-  vdisk::Job<vdisk_output> job;
+  vdisk::Job<vdisk::capi::JobResult> job;
   mutable std::mutex mutex = {};
   /// Taken from the job by whoever first sees that it has ended.
-  mutable std::optional<vdisk::Result<vdisk_output>> ended = {};
+  mutable std::optional<vdisk::Result<vdisk::capi::JobResult>> ended = {};
 };
 
 namespace vdisk::capi {
 
-using Operation = std::function<Result<vdisk_output>(Progress&)>;
+using Operation = std::function<Result<JobResult>(Progress&)>;
 
 /// Starts the job and hands it out.
 Status start(Operation operation, vdisk_job** job);
+
+/// What the job gave; it lives as long as the job. Errors: pending; that of the operation.
+Result<const JobResult*> result_of(const vdisk_job* job);
 
 }  // namespace vdisk::capi

@@ -109,6 +109,11 @@ Result<MergeOptions> merge_options(const vdisk_merge_options* given) {
   if (known->base != nullptr) options.base = known->base;
   options.delete_children = known->delete_children != 0;
   options.force_siblings = known->force_siblings != 0;
+  if (known->output != nullptr) {
+    auto output = target(known->output);
+    if (!output) return std::unexpected(std::move(output).error());
+    options.output = *std::move(output);
+  }
   return options;
 }
 

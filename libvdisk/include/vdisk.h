@@ -22,171 +22,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vdisk_status.h"
+#include "vdisk_store.h"
+
 #if defined(__GNUC__)
 #pragma GCC visibility push(default)
 #endif
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- Versions ------------------------------------------------------------------------------ */
-
-/** Of this header. The interface only grows while VDISK_ABI stays the same. */
-#define VDISK_ABI 0
-
-/** "major.minor.patch" of the library; static. */
-const char* vdisk_version(void);
-/** VDISK_ABI of the library. */
-uint32_t vdisk_abi(void);
-
-/* ---- Status codes -------------------------------------------------------------------------- */
-
-/** One number for each cause; the numbers never change. docs/jobs.md tells the Win32 codes. */
-typedef enum vdisk_status {
-  VDISK_SUCCESS = 0,
-  VDISK_FILE_NOT_FOUND = 1,
-  VDISK_PATH_NOT_FOUND = 2,
-  VDISK_ACCESS_DENIED = 3,
-  VDISK_INVALID_HANDLE = 4,
-  VDISK_NO_MEMORY = 5,
-  VDISK_INVALID_DATA = 6,
-  VDISK_WRITE_PROTECTED = 7,
-  VDISK_BUSY = 8,
-  VDISK_END_OF_FILE = 9,
-  VDISK_UNSUPPORTED = 10,
-  VDISK_FILE_EXISTS = 11,
-  VDISK_INVALID_ARGUMENT = 12,
-  VDISK_NO_SPACE = 13,
-  VDISK_BUFFER_TOO_SMALL = 14,
-  VDISK_BAD_PATH = 15,
-  VDISK_OPERATION_IN_PROGRESS = 16,
-  VDISK_ALREADY_EXISTS = 17,
-  VDISK_MORE_DATA = 18,
-  VDISK_TIMED_OUT = 19,
-  VDISK_FILE_SYSTEM_LIMIT = 20,
-  VDISK_CANCELED = 21,
-  VDISK_ALREADY_CANCELED = 22,
-  VDISK_TOO_LATE = 23,
-  VDISK_INCOMPLETE = 24,
-  VDISK_PENDING = 25,
-  VDISK_NOT_FOUND = 26,
-  VDISK_CORRUPT = 27,
-  VDISK_FOOTER_MISSING = 28,
-  VDISK_FOOTER_CHECKSUM = 29,
-  VDISK_FOOTER_INVALID = 30,
-  VDISK_NOT_IMAGE = 31,
-  VDISK_UNSUPPORTED_VERSION = 32,
-  VDISK_HEADER_CHECKSUM = 33,
-  VDISK_HEADER_UNSUPPORTED_VERSION = 34,
-  VDISK_HEADER_INVALID = 35,
-  VDISK_BLOCK_ALLOCATION_FAILED = 36,
-  VDISK_BAT_INVALID = 37,
-  VDISK_BLOCK_SIZE_INVALID = 38,
-  VDISK_BITMAP_MISMATCH = 39,
-  VDISK_PARENT_NOT_FOUND = 40,
-  VDISK_PARENT_MISMATCH = 41,
-  VDISK_PARENT_TIME_MISMATCH = 42,
-  VDISK_METADATA_READ_FAILED = 43,
-  VDISK_METADATA_WRITE_FAILED = 44,
-  VDISK_VIRTUAL_SIZE_INVALID = 45,
-  VDISK_FILE_SIZE_INVALID = 46,
-  VDISK_NO_PROVIDER = 47,
-  VDISK_NOT_VIRTUAL_DISK = 48,
-  VDISK_PARENT_ACCESS_DENIED = 49,
-  VDISK_PARENT_SIZE_MISMATCH = 50,
-  VDISK_PARENT_CYCLE = 51,
-  VDISK_ANCESTOR_FAILED = 52,
-  VDISK_HOST_FILE_UNSUITABLE = 53,
-  VDISK_WRONG_DISK_KIND = 54,
-  VDISK_WRONG_STATE = 55,
-  VDISK_HOST_SECTOR_SIZE_UNSUPPORTED = 56,
-  VDISK_SOURCE_OWNED = 57,
-  VDISK_SOURCE_ONLINE = 58,
-  VDISK_TRACKING_NOT_INITIALISED = 59,
-  VDISK_TRACKING_OVERFLOW = 60,
-  VDISK_TRACKING_INVALIDATED = 61,
-  VDISK_TRACKING_WRONG_STATE = 62,
-  VDISK_TRACKING_INCONSISTENT = 63,
-  VDISK_SHRINK_WOULD_CUT_PARTITION = 64,
-  VDISK_SMALLEST_SIZE_UNKNOWN = 65,
-  VDISK_CANNOT_SHRINK = 66,
-  VDISK_METADATA_FULL = 67,
-  VDISK_TRACKING_ID_MALFORMED = 68,
-  VDISK_TRACKING_OFF = 69,
-  VDISK_TRACKING_ID_UNKNOWN = 70,
-  VDISK_DISK_ID_MISMATCH = 71,
-  VDISK_IO = 72,
-  VDISK_POISONED = 73,
-  VDISK_LIMIT = 74,
-  VDISK_NOT_REGULAR = 75,
-  VDISK_SAME_FILE = 76,
-  VDISK_FORMAT_MISMATCH = 77,
-  VDISK_AMBIGUOUS_FORMAT = 78,
-  VDISK_HAS_CHILDREN = 79,
-  VDISK_NEEDS_REPLAY = 80,
-  VDISK_CHAIN_TOO_DEEP = 81,
-  VDISK_INTERNAL = 82,
-} vdisk_status;
-
-/** Stable lower-case name ("parent_not_found"); static, never NULL. */
-const char* vdisk_status_name(vdisk_status status);
-/** One plain sentence; static, never NULL. */
-const char* vdisk_status_describe(vdisk_status status);
-/** The group of causes ("corrupt", "truncated", "io" ...); static, never NULL. */
-const char* vdisk_status_kind(vdisk_status status);
-/** The numbers that Windows uses for the cause. */
-uint32_t vdisk_status_win32(vdisk_status status);
-uint32_t vdisk_status_hresult(vdisk_status status);
-uint32_t vdisk_status_vds(vdisk_status status);
-
-typedef struct vdisk_error vdisk_error;
-vdisk_status vdisk_error_status(const vdisk_error* error);
-/** "<path>: <structure> at <offset>: <found>, expected <expected>"; lives as long as the error. */
-const char* vdisk_error_message(const vdisk_error* error);
-/** errno of the failed system call, or 0. */
-int vdisk_error_os_error(const vdisk_error* error);
-/** Whether the error belongs to a place in a file, and which. */
-int vdisk_error_offset(const vdisk_error* error, uint64_t* offset);
-void vdisk_error_free(vdisk_error* error);
-
-/* ---- Storage of the caller ----------------------------------------------------------------- */
-
-/**
- * One open file of the caller. The functions return 0, or an errno value (EIO, ENOSPC ...); they
- * are called from several threads at once. Only `zero`, `punch` and `close` may be NULL.
- * `read` fills all of `data`, or fails; ENODATA means behind the end. `write` and `zero` extend
- * the file. What flush acknowledged must survive.
- */
-typedef struct vdisk_file_calls {
-  size_t struct_size;
-  int (*read)(void* file, uint64_t offset, void* data, size_t length);
-  int (*write)(void* file, uint64_t offset, const void* data, size_t length);
-  int (*zero)(void* file, uint64_t offset, uint64_t length);
-  int (*punch)(void* file, uint64_t offset, uint64_t length);
-  int (*size)(void* file, uint64_t* size);
-  int (*resize)(void* file, uint64_t size);
-  int (*flush)(void* file);
-  void (*close)(void* file);
-} vdisk_file_calls;
-
-/**
- * Where images and parents are found instead of in the host's file system. Names are absolute
- * paths with '/', without "." and "..". `open` returns ENOENT for a name that is not there, EBUSY
- * for one in use. The same name must give the same `id`, another one another, as long as a file
- * of it is open. `create` makes a nameless file beside `name`; `publish` gives it the name, at once
- * and durably (EEXIST when it is taken and `replace` is 0); a file that is closed unpublished is
- * forgotten. `create`, `publish` and `remove` may be NULL for storage that is only read or
- * written in place. The structure and `context` must outlive every object made with them.
- */
-typedef struct vdisk_store {
-  size_t struct_size;
-  void* context;
-  const vdisk_file_calls* file;
-  int (*open)(void* context, const char* name, int writable, void** file, uint64_t* id);
-  int (*create)(void* context, const char* name, void** file, uint64_t* id);
-  int (*publish)(void* context, void* file, const char* name, int replace);
-  int (*remove)(void* context, const char* name);
-} vdisk_store;
 
 /* ---- Opening ------------------------------------------------------------------------------- */
 
@@ -350,7 +194,12 @@ typedef enum vdisk_output_type {
   VDISK_OUTPUT_DIGEST = 1001,
   VDISK_OUTPUT_CHECK = 1002,
   VDISK_OUTPUT_REPAIR = 1003,
-  VDISK_OUTPUT_SALVAGE = 1004
+  VDISK_OUTPUT_SALVAGE = 1004,
+  VDISK_OUTPUT_REBASED = 1005,
+  VDISK_OUTPUT_RELINKED = 1006,
+  VDISK_OUTPUT_TREE = 1007,
+  VDISK_OUTPUT_CHANGES = 1008,
+  VDISK_OUTPUT_MANIFEST = 1009
 } vdisk_output_type;
 
 typedef struct vdisk_output {
@@ -393,12 +242,58 @@ typedef struct vdisk_output {
     struct {
       uint8_t id[16];
       uint64_t virtual_size, lost_bytes, lost_ranges, assumptions;
-    } salvage;
+    } salvage; /**< the lost ranges: vdisk_job_range */
+    struct {
+      uint8_t parent_id[16];
+      uint32_t identity_changed;
+    } rebased;
+    struct {
+      uint64_t images, links, unresolved;
+    } relinked;
+    struct {
+      uint64_t images;
+    } tree; /**< vdisk_job_image */
+    struct {
+      uint64_t old_size, new_size, granularity, changed_bytes, ranges;
+    } changes; /**< vdisk_job_range, and vdisk_job_manifest for what vdisk_changes found */
+    struct {
+      uint64_t virtual_size, block_size, blocks;
+    } manifest; /**< vdisk_job_manifest */
   } value;
 } vdisk_output;
 
 /** The output of a job that succeeded; VDISK_PENDING before, its status after a failure. */
 vdisk_status vdisk_job_output(const vdisk_job* job, vdisk_output* output);
+
+typedef struct vdisk_range {
+  uint64_t offset;
+  uint64_t length;
+  uint32_t zero; /**< 1: it reads as zeros now */
+  uint32_t reserved;
+} vdisk_range;
+/** Range `index` of an output that has ranges; VDISK_NOT_FOUND behind the last. Never blocks. */
+vdisk_status vdisk_job_range(const vdisk_job* job, uint64_t index, vdisk_range* range);
+
+#define VDISK_NO_PARENT UINT64_MAX
+/** An image of a tree. The path lives as long as the job. */
+typedef struct vdisk_tree_image {
+  size_t struct_size;
+  const char* path;
+  uint64_t virtual_size;
+  uint64_t file_size;
+  uint64_t parent;       /**< index of another image, or VDISK_NO_PARENT */
+  uint8_t id[16];        /**< what a child's link must name */
+  uint32_t type;         /**< VDISK_FIXED ... */
+  uint32_t dirty;        /**< 1: a log must be replayed */
+  vdisk_status fault;    /**< why it cannot be opened; then only path and file_size are known */
+  char format[16];       /**< "vhd", "vhdx" */
+  char parent_state[16]; /**< "none", "found", "moved", "ambiguous", "different", "missing",
+                              "cyclic" */
+} vdisk_tree_image;
+#define VDISK_TREE_IMAGE_INIT \
+  {sizeof(vdisk_tree_image), NULL, 0, 0, 0, {0}, 0, 0, VDISK_SUCCESS, {0}, {0}}
+/** Image `index` of a VDISK_OUTPUT_TREE, by path; VDISK_NOT_FOUND behind the last. */
+vdisk_status vdisk_job_image(const vdisk_job* job, uint64_t index, vdisk_tree_image* image);
 
 /** What a new image shall look like. */
 typedef struct vdisk_target {
@@ -444,13 +339,14 @@ vdisk_status vdisk_resize(const char* path, uint64_t size, uint32_t flags,
 
 typedef struct vdisk_merge_options {
   size_t struct_size;
-  uint32_t depth;           /**< how many layers down; 0: 1 */
-  uint32_t all;             /**< 1: into the last ancestor */
-  const char* base;         /**< into this ancestor; NULL: by depth */
-  uint32_t delete_children; /**< 1: remove the merged files at the end */
-  uint32_t force_siblings;  /**< 1: although other images name the same parent */
+  uint32_t depth;             /**< how many layers down; 0: 1 */
+  uint32_t all;               /**< 1: into the last ancestor */
+  const char* base;           /**< into this ancestor; NULL: by depth */
+  uint32_t delete_children;   /**< 1: remove the merged files at the end */
+  uint32_t force_siblings;    /**< 1: although other images name the same parent */
+  const vdisk_target* output; /**< into this new image, the chain stays; NULL: in place */
 } vdisk_merge_options;
-#define VDISK_MERGE_OPTIONS_INIT {sizeof(vdisk_merge_options), 0, 0, NULL, 0, 0}
+#define VDISK_MERGE_OPTIONS_INIT {sizeof(vdisk_merge_options), 0, 0, NULL, 0, 0, NULL}
 vdisk_status vdisk_merge(const char* child, const vdisk_merge_options* options,
                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 
@@ -476,6 +372,96 @@ vdisk_status vdisk_repair(const char* path, uint32_t apply, const char* undo,
 vdisk_status vdisk_salvage(const char* source, const vdisk_target* target, uint64_t disk_size,
                            uint32_t block_size, const vdisk_open_options* open, vdisk_job** job,
                            vdisk_error** error);
+
+/* ---- Chains -------------------------------------------------------------------------------- */
+
+typedef struct vdisk_rebase_options {
+  size_t struct_size;
+  uint32_t force_identity;  /**< 1: another identity, if the child provably reads the same */
+  uint32_t dry_run;         /**< 1: only look */
+  const char* digest;       /**< of the child's content, where its parent is gone; or NULL */
+  const char* windows_path; /**< where Windows finds the parent; or NULL */
+} vdisk_rebase_options;
+#define VDISK_REBASE_OPTIONS_INIT {sizeof(vdisk_rebase_options), 0, 0, NULL, NULL}
+/** Gives a child another file as its parent. */
+vdisk_status vdisk_rebase(const char* child, const char* parent,
+                          const vdisk_rebase_options* options, const vdisk_open_options* open,
+                          vdisk_job** job, vdisk_error** error);
+
+enum {
+  VDISK_TREE_FLAT = 1,   /**< the directory alone, not what is below it */
+  VDISK_TREE_DRY_RUN = 2 /**< relink: only say what would be done */
+};
+/** Which images below a directory belong to which. `flags`: 0 or VDISK_TREE_FLAT. */
+vdisk_status vdisk_tree(const char* directory, uint32_t flags, const vdisk_open_options* open,
+                        vdisk_job** job, vdisk_error** error);
+/** Links children whose parent has moved to the one file with its identity. */
+vdisk_status vdisk_relink(const char* directory, uint32_t flags, const vdisk_open_options* open,
+                          vdisk_job** job, vdisk_error** error);
+
+/* ---- Changes, for incremental backup ------------------------------------------------------- */
+
+/** What must be copied to turn `a` into `b`. `granularity`: a power of two, at least 512; 0: 64
+ * KiB. */
+vdisk_status vdisk_diff(const char* a, const char* b, uint64_t granularity,
+                        const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+
+/** Digests of all blocks of a disk that are not zero. Threads: any, once it is complete. */
+typedef struct vdisk_manifest vdisk_manifest;
+/** Makes the manifest of a disk. `block_size`: a power of two, 4 KiB to 256 MiB; 0: 1 MiB. */
+vdisk_status vdisk_make_manifest(const char* path, uint64_t block_size, uint32_t sha256,
+                                 const vdisk_open_options* open, vdisk_job** job,
+                                 vdisk_error** error);
+/** What changed since a manifest was made, which is copied. */
+vdisk_status vdisk_changes(const char* path, const vdisk_manifest* since,
+                           const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+/** The manifest that a job made; the caller frees it. */
+vdisk_status vdisk_job_manifest(const vdisk_job* job, vdisk_manifest** manifest,
+                                vdisk_error** error);
+
+/** One that was stored by the caller: empty, then block by block. */
+vdisk_status vdisk_manifest_new(uint64_t virtual_size, uint64_t block_size, uint32_t sha256,
+                                vdisk_manifest** manifest, vdisk_error** error);
+/** Indices must ascend. `digest`: 16 bytes, with SHA-256 32. */
+vdisk_status vdisk_manifest_add(vdisk_manifest* manifest, uint64_t index, const uint8_t* digest,
+                                vdisk_error** error);
+/** What it is the manifest of; NULL for what is not wanted. */
+vdisk_status vdisk_manifest_shape(const vdisk_manifest* manifest, uint64_t* virtual_size,
+                                  uint64_t* block_size, uint32_t* sha256);
+/** Number of blocks that are not zero. */
+uint64_t vdisk_manifest_count(const vdisk_manifest* manifest);
+/** Block `position` of them. `digest` takes 32 bytes. VDISK_NOT_FOUND behind the last. */
+vdisk_status vdisk_manifest_block(const vdisk_manifest* manifest, uint64_t position,
+                                  uint64_t* index, uint8_t* digest);
+void vdisk_manifest_free(vdisk_manifest* manifest);
+
+/* ---- Metadata ------------------------------------------------------------------------------ */
+
+typedef struct vdisk_metadata_item {
+  uint8_t id[16];
+  uint64_t length;
+  uint64_t file_offset; /**< of the content; 0 when it is empty */
+  uint32_t is_user;     /**< 1: of an application, 0: of the format */
+  uint32_t is_virtual_disk;
+  uint32_t is_required;
+  uint32_t reserved;
+} vdisk_metadata_item;
+
+/** These four block. `count`: in, room in `items`; out, how many there are; more than there is room
+ * for: VDISK_BUFFER_TOO_SMALL. VDISK_UNSUPPORTED where the format has no metadata. */
+vdisk_status vdisk_metadata_list(const char* path, const vdisk_open_options* open,
+                                 vdisk_metadata_item* items, uint64_t* count, vdisk_error** error);
+/** `length`: in, room in `data`; out, bytes of the item. */
+vdisk_status vdisk_metadata_get(const char* path, const uint8_t* id, uint32_t is_user,
+                                const vdisk_open_options* open, void* data, uint64_t* length,
+                                vdisk_error** error);
+/** Adds or replaces a user item. `is_virtual_disk` 1: it describes the disk, and children inherit
+ * it; `force` 1: although that makes existing children invalid. */
+vdisk_status vdisk_metadata_set(const char* path, const uint8_t* id, const void* data,
+                                uint64_t length, uint32_t is_virtual_disk, uint32_t force,
+                                const vdisk_open_options* open, vdisk_error** error);
+vdisk_status vdisk_metadata_remove(const char* path, const uint8_t* id, uint32_t force,
+                                   const vdisk_open_options* open, vdisk_error** error);
 
 #ifdef __cplusplus
 }

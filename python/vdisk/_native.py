@@ -45,7 +45,31 @@ class Target(Structure):
 
 class MergeOptions(Structure):
     _fields_ = [("struct_size", c_size_t), ("depth", c_uint32), ("all", c_uint32),
-                ("base", c_char_p), ("delete_children", c_uint32), ("force_siblings", c_uint32)]
+                ("base", c_char_p), ("delete_children", c_uint32), ("force_siblings", c_uint32),
+                ("output", POINTER(Target))]
+
+
+class RebaseOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("force_identity", c_uint32), ("dry_run", c_uint32),
+                ("digest", c_char_p), ("windows_path", c_char_p)]
+
+
+class Range(Structure):
+    _fields_ = [("offset", c_uint64), ("length", c_uint64), ("zero", c_uint32),
+                ("reserved", c_uint32)]
+
+
+class TreeImage(Structure):
+    _fields_ = [("struct_size", c_size_t), ("path", c_char_p), ("virtual_size", c_uint64),
+                ("file_size", c_uint64), ("parent", c_uint64), ("id", c_uint8 * 16),
+                ("type", c_uint32), ("dirty", c_uint32), ("fault", c_int),
+                ("format", c_char * 16), ("parent_state", c_char * 16)]
+
+
+class MetadataItem(Structure):
+    _fields_ = [("id", c_uint8 * 16), ("length", c_uint64), ("file_offset", c_uint64),
+                ("is_user", c_uint32), ("is_virtual_disk", c_uint32), ("is_required", c_uint32),
+                ("reserved", c_uint32)]
 
 
 class _Created(Structure):
@@ -94,10 +118,33 @@ class _Salvage(Structure):
                 ("lost_ranges", c_uint64), ("assumptions", c_uint64)]
 
 
+class _Rebased(Structure):
+    _fields_ = [("parent_id", c_uint8 * 16), ("identity_changed", c_uint32)]
+
+
+class _Relinked(Structure):
+    _fields_ = [("images", c_uint64), ("links", c_uint64), ("unresolved", c_uint64)]
+
+
+class _Tree(Structure):
+    _fields_ = [("images", c_uint64)]
+
+
+class _Changes(Structure):
+    _fields_ = [("old_size", c_uint64), ("new_size", c_uint64), ("granularity", c_uint64),
+                ("changed_bytes", c_uint64), ("ranges", c_uint64)]
+
+
+class _Manifest(Structure):
+    _fields_ = [("virtual_size", c_uint64), ("block_size", c_uint64), ("blocks", c_uint64)]
+
+
 class _Value(Union):
     _fields_ = [("created", _Created), ("compacted", _Compacted), ("merged", _Merged),
                 ("resized", _Resized), ("comparison", _Comparison), ("digest", _Digest),
-                ("check", _Check), ("repair", _Repair), ("salvage", _Salvage)]
+                ("check", _Check), ("repair", _Repair), ("salvage", _Salvage),
+                ("rebased", _Rebased), ("relinked", _Relinked), ("tree", _Tree),
+                ("changes", _Changes), ("manifest", _Manifest)]
 
 
 class Output(Structure):
@@ -108,6 +155,8 @@ _ERROR = POINTER(c_void_p)
 _DISK = c_void_p
 _JOB = c_void_p
 _OPEN = POINTER(OpenOptions)
+_MANIFEST = c_void_p
+_ID = POINTER(c_uint8)
 
 # name: (result, arguments)
 _FUNCTIONS = {
@@ -140,6 +189,9 @@ _FUNCTIONS = {
     "vdisk_job_cancel": (c_int, [_JOB]),
     "vdisk_job_event_fd": (c_int, [_JOB, _ERROR]),
     "vdisk_job_output": (c_int, [_JOB, POINTER(Output)]),
+    "vdisk_job_range": (c_int, [_JOB, c_uint64, POINTER(Range)]),
+    "vdisk_job_image": (c_int, [_JOB, c_uint64, POINTER(TreeImage)]),
+    "vdisk_job_manifest": (c_int, [_JOB, POINTER(_MANIFEST), _ERROR]),
     "vdisk_job_free": (None, [_JOB]),
     "vdisk_create": (c_int, [POINTER(Target), c_uint64, c_char_p, c_char_p, _OPEN, POINTER(_JOB),
                              _ERROR]),
@@ -155,6 +207,27 @@ _FUNCTIONS = {
     "vdisk_repair": (c_int, [c_char_p, c_uint32, c_char_p, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_salvage": (c_int, [c_char_p, POINTER(Target), c_uint64, c_uint32, _OPEN,
                               POINTER(_JOB), _ERROR]),
+    "vdisk_rebase": (c_int, [c_char_p, c_char_p, POINTER(RebaseOptions), _OPEN, POINTER(_JOB),
+                             _ERROR]),
+    "vdisk_tree": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_relink": (c_int, [c_char_p, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_diff": (c_int, [c_char_p, c_char_p, c_uint64, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_make_manifest": (c_int, [c_char_p, c_uint64, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_changes": (c_int, [c_char_p, _MANIFEST, _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_manifest_new": (c_int, [c_uint64, c_uint64, c_uint32, POINTER(_MANIFEST), _ERROR]),
+    "vdisk_manifest_add": (c_int, [_MANIFEST, c_uint64, _ID, _ERROR]),
+    "vdisk_manifest_shape": (c_int, [_MANIFEST, POINTER(c_uint64), POINTER(c_uint64),
+                                     POINTER(c_uint32)]),
+    "vdisk_manifest_count": (c_uint64, [_MANIFEST]),
+    "vdisk_manifest_block": (c_int, [_MANIFEST, c_uint64, POINTER(c_uint64), _ID]),
+    "vdisk_manifest_free": (None, [_MANIFEST]),
+    "vdisk_metadata_list": (c_int, [c_char_p, _OPEN, POINTER(MetadataItem), POINTER(c_uint64),
+                                    _ERROR]),
+    "vdisk_metadata_get": (c_int, [c_char_p, _ID, c_uint32, _OPEN, c_char_p, POINTER(c_uint64),
+                                   _ERROR]),
+    "vdisk_metadata_set": (c_int, [c_char_p, _ID, c_char_p, c_uint64, c_uint32, c_uint32, _OPEN,
+                                   _ERROR]),
+    "vdisk_metadata_remove": (c_int, [c_char_p, _ID, c_uint32, _OPEN, _ERROR]),
 }
 
 

@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import uuid
 from dataclasses import dataclass
 from typing import Callable, Generic, Iterator, TypeVar
 
 from . import _native as native
 from ._native import VdiskError, call, library, taken
+from .manifest import Manifest
 
 Output = TypeVar("Output")
 
@@ -98,14 +100,108 @@ class Salvaged:
     lost_bytes: int
     lost_ranges: int
     assumptions: int
+    lost: tuple[Range, ...]  #: where; the last of very many may be missing
+
+
+@dataclass(frozen=True)
+class Rebased:
+    parent_id: uuid.UUID
+    identity_changed: bool
+
+
+@dataclass(frozen=True)
+class Relinked:
+    images: int
+    links: int
+    unresolved: int
+
+
+@dataclass(frozen=True)
+class Range:
+    offset: int
+    length: int
+    zero: bool
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What must be copied; `now` is the manifest of the disk as it is, where one was made."""
+    old_size: int
+    new_size: int
+    granularity: int
+    changed_bytes: int
+    ranges: tuple[Range, ...]
+    now: Manifest | None
+
+
+@dataclass(frozen=True)
+class TreeImage:
+    path: str
+    format: str
+    virtual_size: int
+    file_size: int
+    id: uuid.UUID
+    dirty: bool
+    parent: int | None  #: position in the list
+    parent_state: str
+    fault: str | None  #: why it cannot be opened
 
 
 def _name(status: int) -> str:
     return library.vdisk_status_name(status).decode()
 
 
-def _output(output: native.Output):
+def _ranges(job: ctypes.c_void_p) -> tuple[Range, ...]:
+    found, ranges = native.Range(), []
+    while library.vdisk_job_range(job, len(ranges), ctypes.byref(found)) == 0:
+        ranges.append(Range(found.offset, found.length, bool(found.zero)))
+    return tuple(ranges)
+
+
+def _images(job: ctypes.c_void_p) -> tuple[TreeImage, ...]:
+    found, images = native.TreeImage(struct_size=ctypes.sizeof(native.TreeImage)), []
+    while library.vdisk_job_image(job, len(images), ctypes.byref(found)) == 0:
+        parent = None if found.parent == 2**64 - 1 else found.parent
+        fault = None if found.fault == 0 else _name(found.fault)
+        images.append(TreeImage(os.fsdecode(found.path), found.format.decode(),
+                                found.virtual_size, found.file_size,
+                                uuid.UUID(bytes=bytes(found.id)), bool(found.dirty), parent,
+                                found.parent_state.decode(), fault))
+    return tuple(images)
+
+
+def _manifest(job: ctypes.c_void_p) -> Manifest | None:
+    handle, error = ctypes.c_void_p(), ctypes.c_void_p()
+    status = library.vdisk_job_manifest(job, ctypes.byref(handle), ctypes.byref(error))
+    if status != 0:
+        failure = taken(status, error)
+        if failure.code == "not_found":
+            return None
+        raise failure
+    return Manifest._taken(handle)
+
+
+def _chains_output(output: native.Output, job: ctypes.c_void_p):
     value = output.value
+    if output.type == 1005:
+        return Rebased(uuid.UUID(bytes=bytes(value.rebased.parent_id)),
+                       bool(value.rebased.identity_changed))
+    if output.type == 1006:
+        found = value.relinked
+        return Relinked(found.images, found.links, found.unresolved)
+    if output.type == 1007:
+        return _images(job)
+    if output.type == 1008:
+        found = value.changes
+        return Changes(found.old_size, found.new_size, found.granularity, found.changed_bytes,
+                       _ranges(job), _manifest(job))
+    return _manifest(job)
+
+
+def _output(output: native.Output, job: ctypes.c_void_p):
+    value = output.value
+    if output.type >= 1005:
+        return _chains_output(output, job)
     if output.type == 200:
         return Created(uuid.UUID(bytes=bytes(value.created.id)), value.created.virtual_size)
     if output.type == 202:
@@ -133,7 +229,7 @@ def _output(output: native.Output):
     if output.type == 1004:
         found = value.salvage
         return Salvaged(uuid.UUID(bytes=bytes(found.id)), found.virtual_size, found.lost_bytes,
-                        found.lost_ranges, found.assumptions)
+                        found.lost_ranges, found.assumptions, _ranges(job))
     found = value.check
     return Checked(bool(found.clean), found.findings, found.blocks_total, found.blocks_allocated,
                    found.bytes_reclaimable)
@@ -212,7 +308,7 @@ class Job(Generic[Output]):
         status = library.vdisk_job_output(self._running(), ctypes.byref(output))
         if status != 0:
             raise VdiskError(status, "the job has no output")
-        return _output(output)
+        return _output(output, self._running())
 
     def cancel(self) -> str:
         """"canceled", "already_canceled", or "too_late"."""

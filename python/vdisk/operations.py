@@ -54,12 +54,18 @@ def resize(path: Path, size: int, *, fix_gpt: bool = False, allow_data_loss: boo
 
 
 def merge(child: Path, *, depth: int = 0, all: bool = False, base: Path | None = None,
-          delete_children: bool = False, force_siblings: bool = False, **options) -> Job[Merged]:
-    """Moves what a child holds into its parent, or into an ancestor further down."""
+          delete_children: bool = False, force_siblings: bool = False, output: Path | None = None,
+          **options) -> Job[Merged]:
+    """Moves what a child holds into its parent, or into an ancestor further down; with `output`
+    into a new image, and the chain stays."""
     wanted = native.MergeOptions(struct_size=ctypes.sizeof(native.MergeOptions), depth=depth,
                                  all=int(all), base=encoded(base),
                                  delete_children=int(delete_children),
                                  force_siblings=int(force_siblings))
+    if output is not None:
+        made = target(output, format=None, type=None, block_size=None, logical_sector_size=None,
+                      physical_sector_size=None, id=None, replace=False)
+        wanted.output = ctypes.pointer(made)
     return Job(library.vdisk_merge, encoded(child), ctypes.byref(wanted),
                ctypes.byref(open_options(**options)))
 

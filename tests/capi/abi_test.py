@@ -12,7 +12,8 @@ import tempfile
 
 STRUCTURES = ("vdisk_file_calls", "vdisk_store", "vdisk_open_options", "vdisk_layer_info",
               "vdisk_extent", "vdisk_progress", "vdisk_output", "vdisk_target",
-              "vdisk_merge_options")
+              "vdisk_merge_options", "vdisk_range", "vdisk_tree_image", "vdisk_rebase_options",
+              "vdisk_metadata_item")
 
 
 def exported(library):
@@ -66,10 +67,18 @@ def layout(header_path, header):
                               stdout=subprocess.PIPE).stdout.splitlines()
 
 
+def text_of(path):
+    """The header with those that it includes by name."""
+    with open(path) as file:
+        text = file.read()
+    return re.sub(r'^#include "(vdisk_\w+\.h)"$',
+                  lambda found: text_of(os.path.join(os.path.dirname(path), found.group(1))),
+                  text, flags=re.M)
+
+
 def main():
     library, header_path, record = sys.argv[1:4]
-    with open(header_path) as file:
-        header = file.read()
+    header = text_of(header_path)
     functions, leaked = exported(library)
     wrong = [f"visible although internal: {name}" for name in leaked]
     for name in sorted(set(functions) ^ set(declared(header))):

@@ -7,93 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "capi_checks.h"
 #include "memory_store.h"
-#include "vdisk.h"
 
-static int failures = 0;
-
-#define CHECK(condition)                                               \
-  do {                                                                 \
-    if (!(condition)) {                                                \
-      ++failures;                                                      \
-      printf("%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
-    }                                                                  \
-  } while (0)
-
-/* Success, or the error's text. */
-static void check_ok(vdisk_status status, vdisk_error* error, int line) {
-  if (status == VDISK_SUCCESS) return;
-  ++failures;
-  printf("%s:%d: %s: %s\n", __FILE__, line, vdisk_status_name(status), vdisk_error_message(error));
-  vdisk_error_free(error);
-}
-#define OK(call)                        \
-  do {                                  \
-    vdisk_error* error = NULL;          \
-    const vdisk_status status = (call); \
-    check_ok(status, error, __LINE__);  \
-  } while (0)
-
-enum { mib = 1024 * 1024, sector = 512 };
-static char folder[256];
 static memory_store store;
-
-static const char* at(const char* name) {
-  static char paths[4][512];
-  static int next = 0;
-  char* path = paths[next++ % 4];
-  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-  return path;
-}
-
-static void finish(vdisk_job* job, vdisk_output* output) {
-  vdisk_output got = {.struct_size = sizeof got};
-  OK(vdisk_job_wait(job, &error));
-  CHECK(vdisk_job_output(job, &got) == VDISK_SUCCESS);
-  CHECK(vdisk_job_progress(job).operation_status == VDISK_SUCCESS);
-  if (output != NULL) *output = got;
-  vdisk_job_free(job);
-}
-
-static void create(const char* path, uint64_t size, const char* parent,
-                   const vdisk_open_options* open) {
-  vdisk_target target = VDISK_TARGET_INIT;
-  vdisk_job* job = NULL;
-  vdisk_output output;
-  target.path = path;
-  OK(vdisk_create(&target, size, NULL, parent, open, &job, &error));
-  finish(job, &output);
-  CHECK(output.type == VDISK_OUTPUT_CREATED);
-  CHECK(output.value.created.virtual_size == size || parent != NULL);
-}
-
-static vdisk_disk* open_disk(const char* path, uint32_t access, const vdisk_store* in) {
-  vdisk_open_options options = VDISK_OPEN_OPTIONS_INIT;
-  vdisk_disk* disk = NULL;
-  options.access = access;
-  options.parents = VDISK_PARENTS_BESIDE;
-  options.store = in;
-  OK(vdisk_disk_open(path, &options, &disk, &error));
-  return disk;
-}
-
-static void check_filled(const vdisk_disk* disk, uint64_t offset, size_t length, int value) {
-  unsigned char* data = malloc(length);
-  OK(vdisk_disk_read(disk, offset, data, length, &error));
-  for (size_t index = 0; index < length; ++index) {
-    if (data[index] == value) continue;
-    CHECK(data[index] == value);
-    break;
-  }
-  free(data);
-}
-
-static void write_filled(vdisk_disk* disk, uint64_t offset, size_t length, int value) {
-  unsigned char* data = malloc(length);
-  memset(data, value, length);
-  OK(vdisk_disk_write(disk, offset, data, length, &error));
-  free(data);
-}
 
 static void status_codes(void) {
   CHECK(strcmp(vdisk_status_name(VDISK_PARENT_NOT_FOUND), "parent_not_found") == 0);
@@ -369,9 +286,7 @@ static void incomplete_stores_are_refused(void) {
 
 int main(void) {
   const char* const names[] = {"disk.vhdx", "disk.vhd", "copy.vhd", "large.vhdx", "zeros.vhdx"};
-  const char* const scratch = getenv("TMPDIR");
-  snprintf(folder, sizeof folder, "%s/vdisk-capi-XXXXXX", scratch == NULL ? P_tmpdir : scratch);
-  if (mkdtemp(folder) == NULL) return 1;
+  if (!make_folder()) return 1;
   status_codes();
   errors_have_texts();
   create(at("disk.vhdx"), 8 * mib, NULL, NULL);
@@ -384,8 +299,5 @@ int main(void) {
   images_are_compacted();
   storage_of_the_caller();
   incomplete_stores_are_refused();
-  for (size_t index = 0; index < sizeof names / sizeof *names; ++index) unlink(at(names[index]));
-  CHECK(rmdir(folder) == 0);
-  printf("%s: %d failures\n", __FILE__, failures);
-  return failures == 0 ? 0 : 1;
+  return remove_folder(names, sizeof names / sizeof *names);
 }

@@ -28,6 +28,70 @@ class Case(unittest.TestCase):
         return self.path(name)
 
 
+class Toolbox(Case):
+    def setUp(self):
+        super().setUp()
+        self.base = self.make("base.vhdx")
+        self.fill(self.base, MIB, b"a" * MIB)
+        self.child = self.path("child.vhdx")
+        vdisk.create(self.child, parent=self.base).wait()
+        self.fill(self.child, 4 * MIB, b"b" * MIB)
+
+    @staticmethod
+    def fill(path, offset, data):
+        with vdisk.Disk(path, writable=True) as disk:
+            disk.write(offset, data)
+
+    def test_moved_parents_are_found(self):
+        os.rename(self.base, self.path("moved.vhdx"))
+        child, moved = vdisk.tree(self.folder).wait()
+        self.assertEqual((child.path, child.parent_state, child.parent),
+                         (self.child, "moved", 1))
+        self.assertEqual((moved.format, moved.parent, moved.fault), ("vhdx", None, None))
+        self.assertEqual(vdisk.relink(self.folder, dry_run=True).wait().links, 1)
+        self.assertEqual(vdisk.relink(self.folder).wait(), vdisk.Relinked(2, 1, 0))
+        os.rename(self.path("moved.vhdx"), self.base)
+        rebased = vdisk.rebase(self.child, self.base).wait()
+        self.assertEqual((rebased.parent_id, rebased.identity_changed), (moved.id, False))
+        with vdisk.Disk(self.child) as disk:
+            self.assertEqual(disk.read(MIB, MIB), b"a" * MIB)
+
+    def test_chains_are_flattened_beside_themselves(self):
+        vdisk.merge(self.child, output=self.path("flat.vhd")).wait()
+        self.assertTrue(vdisk.compare(self.child, self.path("flat.vhd")).wait().identical)
+
+    def test_changes_are_ranges(self):
+        found = vdisk.diff(self.base, self.child, granularity=MIB).wait()
+        self.assertEqual(found.ranges, (vdisk.Range(4 * MIB, MIB, False),))
+        self.assertIsNone(found.now)
+        for sha256 in (False, True):
+            manifest = vdisk.make_manifest(self.child, sha256=sha256).wait()
+            self.assertEqual([index for index, digest in manifest], [1, 4])
+            stored = (manifest.virtual_size, manifest.block_size, manifest.sha256, list(manifest))
+            if sha256:
+                self.assertEqual(stored[3][0][1], hashlib.sha256(b"a" * MIB).digest())
+            loaded = vdisk.Manifest(*stored)
+            self.fill(self.child, 6 * MIB, b"c" * MIB)
+            self.fill(self.child, 4 * MIB, bytes(MIB))
+            found = vdisk.changes(self.child, loaded).wait()
+            self.assertEqual(found.ranges, (vdisk.Range(4 * MIB, MIB, True),
+                                            vdisk.Range(6 * MIB, MIB, False)))
+            self.assertEqual([index for index, digest in found.now], [1, 6])
+            self.fill(self.child, 6 * MIB, bytes(MIB))
+            self.fill(self.child, 4 * MIB, b"b" * MIB)
+
+    def test_metadata_are_kept(self):
+        id = uuid.uuid4()
+        vdisk.set_metadata(self.child, id, b"backup 7")
+        item = vdisk.list_metadata(self.child)[-1]
+        self.assertEqual((item.id, item.length, item.is_user), (id, 8, True))
+        self.assertEqual(vdisk.get_metadata(self.child, id), b"backup 7")
+        vdisk.remove_metadata(self.child, id)
+        with self.assertRaises(vdisk.VdiskError) as caught:
+            vdisk.get_metadata(self.child, id)
+        self.assertEqual(caught.exception.code, "not_found")
+
+
 class Disks(Case):
     def test_what_is_written_is_read(self):
         for name in ("a.vhd", "a.vhdx"):
