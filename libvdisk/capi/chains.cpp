@@ -32,15 +32,6 @@ JobResult output_of(const ImageTree& tree) {
   return result;
 }
 
-uint32_t number_of(ImageType type) {
-  switch (type) {
-    case ImageType::fixed: return VDISK_FIXED;
-    case ImageType::dynamic: return VDISK_DYNAMIC;
-    case ImageType::differencing: break;
-  }
-  return VDISK_DIFFERENCING;
-}
-
 vdisk_tree_image describe(const TreeImage& image) {
   vdisk_tree_image known = VDISK_TREE_IMAGE_INIT;
   known.path = image.path.c_str();
@@ -53,7 +44,7 @@ vdisk_tree_image describe(const TreeImage& image) {
   }
   known.virtual_size = image.info.geometry.virtual_size;
   std::ranges::copy(image.content_id.bytes, known.id);
-  known.type = number_of(image.info.type);
+  known.type = type_number(image.info.type);
   known.dirty = image.dirty ? 1 : 0;
   copy_text(image.info.format, known.format);
   return known;

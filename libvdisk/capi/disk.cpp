@@ -39,15 +39,6 @@ Result<std::unique_ptr<vdisk_disk>> open_disk(const char* path, const vdisk_open
   return handle;
 }
 
-uint32_t number_of(ImageType type) {
-  switch (type) {
-    case ImageType::fixed: return VDISK_FIXED;
-    case ImageType::dynamic: return VDISK_DYNAMIC;
-    case ImageType::differencing: return VDISK_DIFFERENCING;
-  }
-  return 0;
-}
-
 uint32_t number_of(State state) {
   switch (state) {
     case State::data: return VDISK_DATA;
@@ -60,7 +51,7 @@ uint32_t number_of(State state) {
 vdisk_layer_info describe(const LayerInfo& layer) {
   const ImageInfo& image = layer.image;
   vdisk_layer_info info = VDISK_LAYER_INFO_INIT;
-  info.type = number_of(image.type);
+  info.type = type_number(image.type);
   info.block_size = image.geometry.block_size;
   info.logical_sector_size = image.geometry.logical_sector_size;
   info.physical_sector_size = image.geometry.physical_sector_size;

@@ -117,6 +117,15 @@ Result<MergeOptions> merge_options(const vdisk_merge_options* given) {
   return options;
 }
 
+uint32_t type_number(ImageType type) {
+  switch (type) {
+    case ImageType::fixed: return VDISK_FIXED;
+    case ImageType::dynamic: return VDISK_DYNAMIC;
+    case ImageType::differencing: break;
+  }
+  return VDISK_DIFFERENCING;
+}
+
 Result<std::filesystem::path> path_of(const char* name, const char* argument) {
   if (name == nullptr || *name == '\0') {
     return fail(Errc::invalid_argument, std::string(argument) + ": missing, expected a name");

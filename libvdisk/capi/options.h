@@ -9,6 +9,8 @@ namespace vdisk::capi {
 Result<OpenOptions> open_options(const vdisk_open_options* given);
 Result<Target> target(const vdisk_target* given);
 Result<MergeOptions> merge_options(const vdisk_merge_options* given);
+/// VDISK_FIXED ...
+[[nodiscard]] uint32_t type_number(ImageType type);
 /// Errors: invalid_argument for null or an empty name.
 Result<std::filesystem::path> path_of(const char* name, const char* argument);
 

@@ -8,26 +8,17 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "partition/disk_bytes.h"
 #include "support/disk_builder.h"
 
 using namespace vdisk;
 using namespace vdisk::partition;
+using test::disk_of;
 using test::GptShape;
 
 namespace {
 
 using Bytes = std::vector<std::byte>;
-
-DiskBytes disk_of(const Bytes& bytes, u32 sector_size = 512) {
-  return {.size = bytes.size(),
-          .sector_size = sector_size,
-          .read = [&bytes](u64 offset, std::span<std::byte> out) {
-            REQUIRE(lies_within(offset, out.size(), 0, bytes.size()));
-            std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset), out.size(),
-                        out.begin());
-            return Status();
-          }};
-}
 
 PartitionTable table_of(const Bytes& bytes, u32 sector_size = 512) {
   auto table = read_partition_table(disk_of(bytes, sector_size));
