@@ -1,6 +1,7 @@
 /// Signal handlers only take a note; the loops that poll jobs and move bytes look at it.
 #include "signals.h"
 
+#include <atomic>
 #include <csignal>
 #include <initializer_list>
 #include <mutex>
@@ -13,7 +14,8 @@
 namespace vdisk::tool {
 namespace {
 
-volatile std::sig_atomic_t noted_signal = 0;
+std::atomic<int> noted_signal = 0;
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may use it");
 
 /// A signal that comes just before a blocking call would not end it: alarms repeat the knock.
 constexpr unsigned knock_seconds = 1;
