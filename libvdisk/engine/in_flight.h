@@ -31,7 +31,7 @@ class InFlight {
     const u64 old = generation_.load();
     // The other counter was drained by the previous turn, so it can start the new generation.
     generation_.store(old + 1);
-    while (counts_[old % 2].load(std::memory_order_acquire) != 0) std::this_thread::yield();
+    while (counts_[old % 2].load() != 0) std::this_thread::yield();
   }
 
  private:
