@@ -84,6 +84,7 @@ Status Disk::flush() {
 }
 Status Disk::close() {
   if (!core_) return {};
+  VDISK_TRY(core_->require_unwatched());
   auto closed = core_->change([&] { return core_->close(); });
   if (!closed && closed.error().code == Errc::busy) return closed;
   core_.reset();  // with its files and their locks
@@ -126,7 +127,7 @@ Result<Extent> Disk::reserve(u64 offset, u64 limit) {
 }
 
 Status Disk::commit(const Extent& written) {
-  return core_->change([&] { return core_->named(core_->leaf().commit(written)); });
+  return core_->change([&] { return core_->commit(written); });
 }
 
 }  // namespace vdisk

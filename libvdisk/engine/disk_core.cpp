@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,32 @@
 #include "base/try.h"
 
 namespace vdisk {
+
+/// A change of the guest's content, while it is made: tells the watcher in the end, whatever came
+/// of it. Nobody waits for a change that is held up: it is not in flight.
+class Disk::Core::Changing {
+ public:
+  Changing(Core& core, u64 offset, u64 length)
+      : changes_(core.changes), offset_(offset), length_(length) {
+    for (;;) {
+      request_.emplace(core.in_flight);
+      entry_ = changes_.enter();
+      if (entry_ != ChangeWatch::Entry::refused) return;
+      request_.reset();
+      changes_.wait_until_released();
+    }
+  }
+  Changing(const Changing&) = delete;
+  Changing& operator=(const Changing&) = delete;
+  ~Changing() { changes_.leave(entry_, offset_, length_); }
+
+ private:
+  ChangeWatch& changes_;
+  u64 offset_;
+  u64 length_;
+  std::optional<InFlight::Request> request_;
+  ChangeWatch::Entry entry_ = ChangeWatch::Entry::unwatched;
+};
 
 Disk::Core::Core(Chain opened, Access wanted, std::shared_ptr<FileSystem> names)
     : file_system(std::move(names)),
@@ -69,7 +96,7 @@ Status Disk::Core::read_extent(const MappedExtent& extent, std::span<std::byte> 
 
 Status Disk::Core::write(u64 offset, std::span<const std::byte> data) {
   VDISK_TRY(check_writable(offset, data.size()));
-  const InFlight::Request request(in_flight);
+  const Changing changing(*this, offset, data.size());
   while (!data.empty()) {
     VDISK_ASSIGN(const auto place, named(leaf().reserve(offset, data.size())));
     const auto piece = data.first(static_cast<std::size_t>(place.length));
@@ -83,7 +110,7 @@ Status Disk::Core::write(u64 offset, std::span<const std::byte> data) {
 
 Status Disk::Core::zero(u64 offset, u64 length) {
   VDISK_TRY(check_writable(offset, length));
-  const InFlight::Request request(in_flight);
+  const Changing changing(*this, offset, length);
   while (length > 0) {
     VDISK_ASSIGN(const u64 done, zero_step(offset, length));
     offset += done;
@@ -115,7 +142,7 @@ Result<u64> Disk::Core::zero_stored(u64 offset, u64 length) {
 
 Status Disk::Core::discard(u64 offset, u64 length) {
   VDISK_TRY(check_writable(offset, length));
-  const InFlight::Request request(in_flight);
+  const Changing changing(*this, offset, length);
   space_was_freed = true;
   while (length > 0) {
     VDISK_ASSIGN(const u64 dropped, named(leaf().discard(offset, length, State::absent)));
@@ -125,6 +152,11 @@ Status Disk::Core::discard(u64 offset, u64 length) {
     length -= step;
   }
   return {};
+}
+
+Status Disk::Core::commit(const Extent& written) {
+  const Changing changing(*this, written.offset, written.length);
+  return named(leaf().commit(written));
 }
 
 u64 Disk::Core::until_block_end(u64 offset) const {
@@ -154,6 +186,7 @@ Status Disk::Core::close() {
 
 Status Disk::Core::expand(u64 new_size) {
   return change([&]() -> Status {
+    VDISK_TRY(require_unwatched());
     VDISK_TRY(named(leaf().expand(new_size)));
     sizes.front() = leaf().geometry().virtual_size;
     return {};
@@ -162,11 +195,24 @@ Status Disk::Core::expand(u64 new_size) {
 
 Status Disk::Core::shrink(u64 new_size) {
   return change([&]() -> Status {
+    VDISK_TRY(require_unwatched());
     VDISK_TRY(named(leaf().shrink(new_size)));
     sizes.front() = leaf().geometry().virtual_size;
     space_was_freed = true;
     return {};
   });
+}
+
+Status Disk::Core::watch_changes(ChangeWatch::Watcher& watcher) {
+  if (!changes.attach(watcher)) return require_unwatched();
+  in_flight.wait_for_earlier();
+  return {};
+}
+
+Status Disk::Core::require_unwatched() const {
+  if (!changes.watched()) return {};
+  return fail(Errc::operation_in_progress,
+              fmt::format("{}: is being mirrored", layers.front().path.string()));
 }
 
 std::unexpected<Error> Disk::Core::refuse_nested() const {

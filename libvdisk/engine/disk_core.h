@@ -8,6 +8,7 @@
 
 #include "base/exception_error.h"
 #include "engine/chain.h"
+#include "engine/change_watch.h"
 #include "engine/disk_call.h"
 #include "engine/flush_group.h"
 #include "engine/in_flight.h"
@@ -26,10 +27,16 @@ struct Disk::Core {
   Status write(u64 offset, std::span<const std::byte> data);
   Status zero(u64 offset, u64 length);
   Status discard(u64 offset, u64 length);
+  Status commit(const Extent& written);
   Status flush();
   Status close();
   Status expand(u64 new_size);
   Status shrink(u64 new_size);
+  /// The watcher is told of every change that ends after this call. Errors: operation_in_progress,
+  /// when there is one already.
+  Status watch_changes(ChangeWatch::Watcher& watcher);
+  /// Errors: operation_in_progress, while somebody watches.
+  Status require_unwatched() const;
 
   /// Calls of the outside. Exceptions of memory or of the caller's File end here. One that broke
   /// off a change leaves a disk whose tables in memory nobody can trust: no change follows it, and
@@ -69,9 +76,11 @@ struct Disk::Core {
   Access access = Access::read_only;
   mutable InFlight in_flight;
   FlushGroup flushes;
+  ChangeWatch changes;
   std::atomic<bool> space_was_freed = false;
 
  private:
+  class Changing;
   [[nodiscard]] std::unexpected<Error> refuse_nested() const;
   [[nodiscard]] std::unexpected<Error> refuse_change() const;
   Status check_range(u64 offset, u64 length) const;
