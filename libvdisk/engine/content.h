@@ -5,6 +5,12 @@
 
 namespace vdisk {
 
+/// Bytes of the guest's disk.
+struct GuestRange {
+  u64 begin = 0;
+  u64 end = 0;  ///< exclusive
+};
+
 /// A run that either may hold data or certainly reads as zeros.
 struct ContentRun {
   u64 offset = 0;
