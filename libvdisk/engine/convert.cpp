@@ -56,18 +56,12 @@ Result<Disk> open_source_of(const ConvertOptions& options, FileSystem& file_syst
 }
 
 Result<TargetPlan> plan_for(const Disk& source, const ConvertOptions& options) {
-  const u64 wanted = options.size.value_or(source.size());
-  if (wanted < source.size()) {
-    return fail(Errc::invalid_argument,
-                fmt::format("{}: size: {} bytes, expected at least {} bytes as the source",
-                            options.target.path.string(), wanted, source.size()));
-  }
   Target target = options.target;
   if (options.gzip_level && is_gzip_name(target.path) && !target.format) {
     // disk.raw.gz holds what disk.raw would be.
     target.path = target.path.parent_path() / target.path.stem();
   }
-  VDISK_ASSIGN(auto plan, plan_target(target, {wanted, std::nullopt}));
+  VDISK_ASSIGN(auto plan, plan_copy(target, source, options.size));
   plan.path = options.target.path;
   return plan;
 }

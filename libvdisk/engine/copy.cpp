@@ -23,25 +23,53 @@ constexpr u64 largest_clone = 256 * mib;
 /// A host that has refused as often as this does not clone these files at all.
 constexpr unsigned most_refusals = 16;
 
+/// What the target holds before.
+enum class Onto {
+  zeros,  ///< those of the source are left out
+  anything,
+};
+
+struct CopyTask {
+  GuestRange range;
+  Onto onto = Onto::zeros;
+  bool clone = false;
+};
+
 class Copy {
  public:
-  Copy(const Disk& source, Disk& target, const CopyOptions& options, Progress& progress)
+  Copy(const Disk& source, Disk& target, const CopyTask& task, Progress& progress)
       : source_(source),
         target_(target),
         progress_(progress),
-        clone_(options.clone),
-        buffer_(piece_size) {}
+        task_(task),
+        buffer_(piece_size),
+        done_(task.range.begin) {}
 
   Result<CopyCounts> run() {
-    while (done_ < source_.size()) {
+    while (done_ < task_.range.end) {
       VDISK_ASSIGN(const auto run,
-                   content_run_at(DiskAccess::core(source_), done_, source_.size() - done_));
-      VDISK_TRY(run.data ? copy_run(run) : skip_to(run.offset + run.length));
+                   content_run_at(DiskAccess::core(source_), done_, task_.range.end - done_));
+      VDISK_TRY(run.data ? copy_run(run) : pass_zeros(run));
     }
     return counts_;
   }
 
  private:
+  /// Whole units: one that a run of zeros shares with data behind it is copied as data.
+  Status pass_zeros(const ContentRun& run) {
+    const u64 end = run.offset + run.length;
+    const u64 zeros_end = end == task_.range.end ? end : round_down(end, zero_unit);
+    const u64 zeros_begin = round_down(run.offset, zero_unit);
+    if (zeros_begin < zeros_end) VDISK_TRY(store_zeros(zeros_begin, zeros_end - zeros_begin));
+    return skip_to(end);
+  }
+
+  Status store_zeros(u64 offset, u64 length) {
+    if (task_.onto == Onto::zeros) return {};
+    counts_.zeroed_bytes += length;
+    return target_.zero(offset, length);
+  }
+
   Status skip_to(u64 offset) {
     const u64 skipped = offset - done_;
     done_ = offset;
@@ -50,7 +78,7 @@ class Copy {
 
   /// Runs may begin and end at any sector: whole units around them are copied.
   Status copy_run(const ContentRun& run) {
-    const u64 end = std::min(round_up(run.offset + run.length, zero_unit), source_.size());
+    const u64 end = std::min(round_up(run.offset + run.length, zero_unit), task_.range.end);
     u64 offset = round_down(run.offset, zero_unit);
     while (offset < end) {
       VDISK_ASSIGN(const u64 cloned, clone_at(run, offset));
@@ -65,7 +93,7 @@ class Copy {
 
   /// Clones what it can of the run from `offset` on; how many bytes, 0 where it cannot.
   Result<u64> clone_at(const ContentRun& run, u64 offset) {
-    if (!clone_ || run.layer == nullptr || offset < run.offset) return u64{0};
+    if (!task_.clone || run.layer == nullptr || offset < run.offset) return u64{0};
     const u64 from = run.file_offset + (offset - run.offset);
     const u64 limit = std::min(run.offset + run.length - offset, largest_clone);
     const u64 wanted = round_down(limit, zero_unit);
@@ -76,7 +104,7 @@ class Copy {
     VDISK_ASSIGN(const bool cloned, target_.layer_file(0).clone_from(run.layer->image->file(), from,
                                                                      place.file_offset, length));
     if (!cloned) {
-      clone_ = ++refusals_ < most_refusals;
+      task_.clone = ++refusals_ < most_refusals;
       return u64{0};
     }
     refusals_ = 0;
@@ -91,6 +119,7 @@ class Copy {
     for (u64 at = 0; at < length;) {
       const u64 zeros = run_length(piece, at, true);
       const u64 data = run_length(piece, at + zeros, false);
+      if (zeros > 0) VDISK_TRY(store_zeros(offset + at, zeros));
       if (data > 0) {
         const auto bytes = piece.subspan(at + zeros, data);
         VDISK_TRY(target_.write(offset + at + zeros, bytes));
@@ -115,18 +144,24 @@ class Copy {
   const Disk& source_;
   Disk& target_;
   Progress& progress_;
-  bool clone_;
+  CopyTask task_;
   unsigned refusals_ = 0;  ///< since a clone succeeded
   CopyCounts counts_;
   std::vector<std::byte> buffer_;
-  u64 done_ = 0;
+  u64 done_;
 };
 
 }  // namespace
 
 Result<CopyCounts> copy_content(const Disk& source, Disk& target, const CopyOptions& options,
                                 Progress& progress) {
-  return Copy(source, target, options, progress).run();
+  const CopyTask task{.range = {0, source.size()}, .clone = options.clone};
+  return Copy(source, target, task, progress).run();
+}
+
+Result<CopyCounts> copy_over(const Disk& source, Disk& target, GuestRange range,
+                             Progress& progress) {
+  return Copy(source, target, {.range = range, .onto = Onto::anything}, progress).run();
 }
 
 }  // namespace vdisk

@@ -89,6 +89,16 @@ Result<TargetPlan> plan_target(const Target& target, const TargetContext& contex
   return plan;
 }
 
+Result<TargetPlan> plan_copy(const Target& target, const Disk& source, std::optional<u64> size) {
+  const u64 wanted = size.value_or(source.size());
+  if (wanted < source.size()) {
+    return fail(Errc::invalid_argument,
+                fmt::format("{}: size: {} bytes, expected at least {} bytes as the source",
+                            target.path.string(), wanted, source.size()));
+  }
+  return plan_target(target, {wanted, std::nullopt});
+}
+
 Result<ParentSpec> describe_parent(const Layer& parent, const std::filesystem::path& child,
                                    FileSystem& file_system) {
   const ImageInfo info = parent.image->info();

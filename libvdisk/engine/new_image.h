@@ -27,6 +27,9 @@ struct TargetContext {
 /// Finds the format, fills in the defaults, refuses what cannot be.
 Result<TargetPlan> plan_target(const Target& target, const TargetContext& context);
 
+/// The same for a copy of `source`, as large as it is unless `size` says more.
+Result<TargetPlan> plan_copy(const Target& target, const Disk& source, std::optional<u64> size);
+
 /// What a new child at `child` must say about its parent.
 Result<ParentSpec> describe_parent(const Layer& parent, const std::filesystem::path& child,
                                    FileSystem& file_system);
