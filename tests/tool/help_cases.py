@@ -6,9 +6,9 @@ import unittest
 
 from driver import ToolCase
 
-VERBS = ["create", "snapshot", "convert", "salvage", "info", "map", "check", "dump", "compare",
-         "hash", "diff", "changes", "read", "write", "zero", "discard", "expand", "shrink",
-         "resize", "compact", "merge", "metadata", "tree", "rebase", "relink"]
+VERBS = ["create", "snapshot", "convert", "mirror", "salvage", "info", "map", "check", "dump",
+         "compare", "hash", "diff", "changes", "read", "write", "zero", "discard", "expand",
+         "shrink", "resize", "compact", "merge", "metadata", "tree", "rebase", "relink"]
 
 
 class Help(ToolCase):

@@ -1,8 +1,10 @@
 /// Errors for people: every message on one line, hints where there is something to do.
 #include "errors.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -44,7 +46,8 @@ constexpr Hint hints[] = {
 
 /// Verbs whose --format names the format of the result.
 bool makes_images(std::string_view verb) {
-  return verb == "create" || verb == "convert" || verb == "snapshot" || verb == "salvage";
+  constexpr std::string_view makers[] = {"create", "convert", "mirror", "snapshot", "salvage"};
+  return std::ranges::find(makers, verb) != std::end(makers);
 }
 
 std::string with_source_format(std::string_view text) {
@@ -82,6 +85,8 @@ std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
     return "the child still reads as before; run the same command again to finish";
   if (error.code == Errc::canceled && verb == "compact")
     return "the disk is as before; run the same command again to go on";
+  if (error.code == Errc::disk_id_mismatch && verb == "mirror")
+    return "the source is another disk than before; nothing was kept, begin anew";
   if (error.code == Errc::cannot_shrink && (verb == "shrink" || verb == "resize"))
     return "--allow-data-loss cuts it off all the same";
   if (error.code == Errc::has_children) {

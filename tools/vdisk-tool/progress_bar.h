@@ -55,6 +55,8 @@ class ProgressDisplay {
 
   /// Draws when the last drawing is old enough.
   void update(const JobStatus& status);
+  /// Removes the bar until the next update.
+  void pause() { clear(); }
   /// The operation has ended: removes the bar, writes the last JSON line.
   void finish(const JobStatus& status);
 

@@ -15,6 +15,8 @@ namespace vdisk::tool {
 namespace {
 
 std::atomic<int> noted_signal = 0;
+std::atomic<int> noted_count = 0;
+std::atomic<int> allowed_count = 1;
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may use it");
 
 /// A signal that comes just before a blocking call would not end it: alarms repeat the knock.
@@ -29,14 +31,16 @@ std::optional<pthread_t> knockable_thread;  // guarded by knockable_mutex
 extern "C" void ignore_knock(int) {}
 
 extern "C" void note_signal(int number) {
-  if (number != SIGALRM) noted_signal = number;
+  if (number != SIGALRM) {
+    noted_signal = number;
+    if (++noted_count >= allowed_count) std::signal(number, SIG_DFL);  // the next one kills
+  }
   alarm(knock_seconds);
 }
 
-void take(int number, int flags) {
+void take(int number) {
   struct sigaction action{};
-  action.sa_handler = note_signal;
-  action.sa_flags = flags;  // without SA_RESTART: a read from a pipe ends
+  action.sa_handler = note_signal;  // without SA_RESTART: a read from a pipe ends
   sigemptyset(&action.sa_mask);
   sigaction(number, &action, nullptr);
 }
@@ -47,7 +51,7 @@ void install(int number) {
   // nohup stays in force. SIGINT is taken even where a shell started the tool in the background
   // with it ignored: whoever sends it by hand means it.
   if (number == SIGHUP && previous.sa_handler == SIG_IGN) return;
-  take(number, static_cast<int>(SA_RESETHAND));  // the second one kills
+  take(number);
 }
 
 void ignore(int number) {
@@ -68,7 +72,7 @@ void prepare_process() {
   occupy(STDOUT_FILENO, O_RDONLY);
   occupy(STDERR_FILENO, O_RDWR);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) install(number);
-  take(SIGALRM, 0);
+  take(SIGALRM);
   struct sigaction knocked{};
   knocked.sa_handler = ignore_knock;  // without SA_RESTART: the blocking call ends
   sigaction(thread_knock, &knocked, nullptr);
@@ -97,6 +101,14 @@ void knock() {
 
 int received_signal() noexcept {
   return noted_signal;
+}
+
+int received_signal_count() noexcept {
+  return noted_count;
+}
+
+void allow_second_signal() noexcept {
+  allowed_count = 2;
 }
 
 Status check_interrupted() {

@@ -12,6 +12,11 @@ void prepare_process();
 /// The number of the first of SIGINT, SIGTERM, SIGHUP that came; 0 while none did.
 [[nodiscard]] int received_signal() noexcept;
 
+/// How many of them came.
+[[nodiscard]] int received_signal_count() noexcept;
+/// For verbs that end well at the first signal: the second one is counted, and the third one kills.
+void allow_second_signal() noexcept;
+
 /// A thread of a job that may block on a pipe for as long as it lives: knock() ends its blocking
 /// call, so that it can look at received_signal(). One at a time.
 class Knockable {

@@ -12,6 +12,7 @@ constexpr Verb verbs[] = {
     {"snapshot", "Make images", "make a child that keeps all later changes of an image apart",
      make_snapshot},
     {"convert", "Make images", "copy a disk into an image of another format or type", make_convert},
+    {"mirror", "Make images", "copy a disk and keep the copy in step, until Ctrl-C", make_mirror},
     {"salvage", "Make images", "copy what can be read of a damaged image, and say what is lost",
      make_salvage},
     {"info", "Look", "what an image is: format, sizes, ids, parent", make_info},

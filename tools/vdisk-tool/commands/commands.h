@@ -22,6 +22,7 @@ std::unique_ptr<Command> make_info();
 std::unique_ptr<Command> make_map();
 std::unique_ptr<Command> make_merge();
 std::unique_ptr<Command> make_metadata();
+std::unique_ptr<Command> make_mirror();
 std::unique_ptr<Command> make_read();
 std::unique_ptr<Command> make_rebase();
 std::unique_ptr<Command> make_relink();
