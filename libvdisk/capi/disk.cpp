@@ -1,5 +1,4 @@
-/// vdisk_disk: a Disk behind the C interface.
-#include "vdisk/disk.h"
+#include "capi/disk.h"
 
 #include <cstring>
 #include <utility>
@@ -13,11 +12,6 @@ using vdisk::Error;
 using vdisk::fail;
 using vdisk::Result;
 using vdisk::Status;
-
-struct vdisk_disk {
-  Disk disk;
-  std::vector<std::string> paths;  ///< of the layers
-};
 
 namespace vdisk::capi {
 
@@ -101,8 +95,10 @@ vdisk_status vdisk_disk_open(const char* path, const vdisk_open_options* options
 }
 
 vdisk_status vdisk_disk_close(vdisk_disk* disk, vdisk_error** error) {
-  const std::unique_ptr<vdisk_disk> owned(disk);
-  return capi::guarded(error, [&] { return owned ? owned->disk.close() : Status(); });
+  std::unique_ptr<vdisk_disk> owned(disk);
+  const auto status = capi::guarded(error, [&] { return owned ? owned->disk.close() : Status(); });
+  if (status == VDISK_OPERATION_IN_PROGRESS) (void)owned.release();  // the mirror goes on
+  return status;
 }
 
 void vdisk_disk_free(vdisk_disk* disk) {

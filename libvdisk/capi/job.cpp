@@ -63,11 +63,11 @@ Clock::time_point deadline_in(uint64_t wanted) {
 
 }  // namespace
 
-Status start(Operation operation, vdisk_job** job) {
+Status start(Operation operation, vdisk_job** job, std::optional<MirrorSwitch> mirror_switch) {
   if (job == nullptr) return fail(Errc::invalid_argument, "job: missing");
   auto started = Job<JobResult>::start(std::move(operation));
   if (!started) return std::unexpected(std::move(started).error());
-  *job = new vdisk_job{*std::move(started)};
+  *job = new vdisk_job{*std::move(started), std::move(mirror_switch)};
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include "vdisk/chains.h"
 #include "vdisk/job.h"
 #include "vdisk/manifest.h"
+#include "vdisk/mirror.h"
 
 namespace vdisk::capi {
 
@@ -27,6 +28,8 @@ struct JobResult {
 
 struct vdisk_job {
   vdisk::Job<vdisk::capi::JobResult> job;
+  /// Of a mirror.
+  std::optional<vdisk::MirrorSwitch> mirror = {};
   mutable std::mutex mutex = {};
   /// Taken from the job by whoever first sees that it has ended.
   mutable std::optional<vdisk::Result<vdisk::capi::JobResult>> ended = {};
@@ -37,7 +40,7 @@ namespace vdisk::capi {
 using Operation = std::function<Result<JobResult>(Progress&)>;
 
 /// Starts the job and hands it out.
-Status start(Operation operation, vdisk_job** job);
+Status start(Operation operation, vdisk_job** job, std::optional<MirrorSwitch> mirror_switch = {});
 
 /// What the job gave; it lives as long as the job. Errors: pending; that of the operation.
 Result<const JobResult*> result_of(const vdisk_job* job);

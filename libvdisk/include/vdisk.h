@@ -75,9 +75,11 @@ typedef struct vdisk_disk vdisk_disk;
 /** Blocks. */
 vdisk_status vdisk_disk_open(const char* path, const vdisk_open_options* options, vdisk_disk** disk,
                              vdisk_error** error);
-/** Flushes, marks the image clean and frees the disk, whatever it returns. Blocks. */
+/** Flushes, marks the image clean and frees the disk, whatever it returns; but a disk that is
+ * mirrored stays (VDISK_OPERATION_IN_PROGRESS). Blocks. */
 vdisk_status vdisk_disk_close(vdisk_disk* disk, vdisk_error** error);
-/** Frees without closing, as a crash would leave it: flushed data stay. */
+/** Frees without closing, as a crash would leave it: flushed data stay. Not while it is mirrored.
+ */
 void vdisk_disk_free(vdisk_disk* disk);
 
 /** These four never block. */
@@ -186,6 +188,7 @@ void vdisk_job_free(vdisk_job* job);
 /** What a job gave; the numbers are those of VDS_ASYNC_OUTPUT_TYPE where it has one. */
 typedef enum vdisk_output_type {
   VDISK_OUTPUT_NONE = 0,
+  VDISK_OUTPUT_MIRROR = 5, /**< value.created */
   VDISK_OUTPUT_CREATED = 200,
   VDISK_OUTPUT_COMPACTED = 202,
   VDISK_OUTPUT_MERGED = 203,
@@ -322,6 +325,15 @@ vdisk_status vdisk_create(const vdisk_target* target, uint64_t size, const char*
                           vdisk_error** error);
 vdisk_status vdisk_convert(const char* source, const vdisk_target* target,
                            const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+/** Copies a disk that is used on meanwhile, and keeps the copy in step with what is done through
+ * `disk`. In step the job is pending with equal values; vdisk_mirror_break and a cancel end it.
+ * Free the job before the disk. Of `open` only the store is used, for the copy. */
+vdisk_status vdisk_mirror_start(vdisk_disk* disk, const vdisk_target* target,
+                                const vdisk_open_options* open, vdisk_job** job,
+                                vdisk_error** error);
+/** The copy is completed and gets its name; every change that returned before is in it.
+ * VDISK_INVALID_HANDLE when the job is no mirror. Never blocks. */
+vdisk_status vdisk_mirror_break(vdisk_job* job);
 vdisk_status vdisk_expand(const char* path, uint64_t size, const vdisk_open_options* open,
                           vdisk_job** job, vdisk_error** error);
 

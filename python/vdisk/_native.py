@@ -196,6 +196,8 @@ _FUNCTIONS = {
     "vdisk_create": (c_int, [POINTER(Target), c_uint64, c_char_p, c_char_p, _OPEN, POINTER(_JOB),
                              _ERROR]),
     "vdisk_convert": (c_int, [c_char_p, POINTER(Target), _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_mirror_start": (c_int, [_DISK, POINTER(Target), _OPEN, POINTER(_JOB), _ERROR]),
+    "vdisk_mirror_break": (c_int, [_JOB]),
     "vdisk_expand": (c_int, [c_char_p, c_uint64, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_shrink": (c_int, [c_char_p, c_uint64, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),
     "vdisk_resize": (c_int, [c_char_p, c_uint64, c_uint32, _OPEN, POINTER(_JOB), _ERROR]),

@@ -4,12 +4,14 @@ from __future__ import annotations
 import ctypes
 import os
 import uuid
+import weakref
 from dataclasses import dataclass
 from typing import Iterator
 
 from . import _native as native
-from ._native import call, library
-from ._options import TYPE_NAMES, Path, encoded, open_options
+from ._native import VdiskError, call, library
+from ._options import TYPE_NAMES, Path, encoded, open_options, target
+from .job import Mirror
 
 _STATES = ("data", "zero", "absent")
 
@@ -49,6 +51,7 @@ class Disk:
 
     def __init__(self, path: Path, **options) -> None:
         self._handle = ctypes.c_void_p()
+        self._mirrors: weakref.WeakSet[Mirror] = weakref.WeakSet()
         handle = ctypes.c_void_p()
         call(library.vdisk_disk_open, encoded(path), ctypes.byref(open_options(**options)),
              ctypes.byref(handle))
@@ -67,13 +70,24 @@ class Disk:
         self.drop()
 
     def close(self) -> None:
-        """Flushes and marks the image clean. Nothing happens the second time."""
+        """Flushes and marks the image clean. Nothing happens the second time.
+
+        Refused (operation_in_progress) while the disk is mirrored.
+        """
         handle, self._handle = self._handle, ctypes.c_void_p()
-        if handle:
+        if not handle:
+            return
+        try:
             call(library.vdisk_disk_close, handle)
+        except VdiskError as error:
+            if error.code == "operation_in_progress":
+                self._handle = handle
+            raise
 
     def drop(self) -> None:
-        """Releases the disk without flushing."""
+        """Releases the disk without flushing. Its mirrors are canceled."""
+        for mirror in list(getattr(self, "_mirrors", ())):
+            mirror.release()
         handle, self._handle = getattr(self, "_handle", None), ctypes.c_void_p()
         if handle:
             library.vdisk_disk_free(handle)
@@ -82,6 +96,18 @@ class Disk:
         if not self._handle:
             raise ValueError("the disk is closed")
         return self._handle
+
+    def mirror(self, path: Path, *, format: str | None = None, type: str | None = None,
+               block_size: int | None = None, logical_sector_size: int | None = None,
+               physical_sector_size: int | None = None, id: uuid.UUID | None = None,
+               replace: bool = False) -> Mirror:
+        """Copies this disk, which may be used on, and keeps the copy in step until break_off()."""
+        wanted = target(path, format=format, type=type, block_size=block_size,
+                        logical_sector_size=logical_sector_size,
+                        physical_sector_size=physical_sector_size, id=id, replace=replace)
+        mirror = Mirror(self, self._open(), wanted)
+        self._mirrors.add(mirror)
+        return mirror
 
     def __len__(self) -> int:
         return self.size

@@ -202,7 +202,7 @@ def _output(output: native.Output, job: ctypes.c_void_p):
     value = output.value
     if output.type >= 1005:
         return _chains_output(output, job)
-    if output.type == 200:
+    if output.type in (5, 200):
         return Created(uuid.UUID(bytes=bytes(value.created.id)), value.created.virtual_size)
     if output.type == 202:
         found = value.compacted
@@ -321,3 +321,28 @@ class Job(Generic[Output]):
         if descriptor < 0:
             raise taken(1, error)
         return descriptor
+
+
+class Mirror(Job[Created]):
+    """A copy that follows a disk; it ends with break_off() or a cancel.
+
+        with vdisk.Disk("disk.vhdx", writable=True) as disk:
+            with disk.mirror("copy.vhdx") as mirror:
+                disk.write(0, data)
+                mirror.break_off()
+                mirror.wait()
+    """
+
+    def __init__(self, disk, handle: ctypes.c_void_p, wanted: native.Target) -> None:
+        self._disk = disk  # it must outlive the operation
+        super().__init__(library.vdisk_mirror_start, handle, ctypes.byref(wanted), None)
+
+    @property
+    def in_step(self) -> bool:
+        status = self.status
+        return (status.operation_status == _PENDING
+                and status.current_value == status.completion_value)
+
+    def break_off(self) -> None:
+        """The copy is completed, with every change that returned before, and gets its name."""
+        library.vdisk_mirror_break(self._running())

@@ -240,6 +240,37 @@ static void structures_of_other_versions(void) {
   CHECK(vdisk_disk_open(at("disk.vhdx"), &newer.known, &disk, NULL) != VDISK_SUCCESS);
 }
 
+static void disks_are_mirrored(void) {
+  vdisk_target target = VDISK_TARGET_INIT;
+  vdisk_output output;
+  vdisk_job* job = NULL;
+  vdisk_progress progress;
+  vdisk_disk* disk = open_disk(at("disk.vhdx"), VDISK_READ_WRITE, NULL);
+  target.path = at("mirror.vhd");
+  OK(vdisk_mirror_start(disk, &target, NULL, &job, &error));
+  do {
+    CHECK(vdisk_job_wait_for(job, 1, NULL) == VDISK_TIMED_OUT);
+    progress = vdisk_job_progress(job);
+  } while (progress.current_value != progress.completion_value);
+  CHECK(progress.operation_status == VDISK_PENDING);
+  CHECK(access(at("mirror.vhd"), F_OK) != 0);
+  write_filled(disk, 3 * mib, mib, 0x77);
+  CHECK(vdisk_disk_close(disk, NULL) == VDISK_OPERATION_IN_PROGRESS);
+  OK(vdisk_mirror_break(job));
+  finish(job, &output);
+  CHECK(output.type == VDISK_OUTPUT_MIRROR);
+  CHECK(output.value.created.virtual_size == vdisk_disk_size(disk));
+  OK(vdisk_disk_close(disk, &error));
+  disk = open_disk(at("mirror.vhd"), 0, NULL);
+  check_filled(disk, 3 * mib, mib, 0x77);
+  OK(vdisk_disk_close(disk, &error));
+  CHECK(vdisk_mirror_break(NULL) == VDISK_INVALID_HANDLE);
+  OK(vdisk_hash(at("mirror.vhd"), 0, NULL, &job, &error));
+  CHECK(vdisk_mirror_break(job) == VDISK_INVALID_HANDLE);
+  finish(job, NULL);
+  CHECK(vdisk_mirror_start(NULL, &target, NULL, &job, NULL) == VDISK_INVALID_ARGUMENT);
+}
+
 static void storage_of_the_caller(void) {
   vdisk_open_options open = VDISK_OPEN_OPTIONS_INIT;
   vdisk_job* job = NULL;
@@ -285,7 +316,8 @@ static void incomplete_stores_are_refused(void) {
 }
 
 int main(void) {
-  const char* const names[] = {"disk.vhdx", "disk.vhd", "copy.vhd", "large.vhdx", "zeros.vhdx"};
+  const char* const names[] = {"disk.vhdx",  "disk.vhd",   "copy.vhd",
+                               "large.vhdx", "zeros.vhdx", "mirror.vhd"};
   if (!make_folder()) return 1;
   status_codes();
   errors_have_texts();
@@ -297,6 +329,7 @@ int main(void) {
   structures_of_other_versions();
   jobs_tell_and_obey();
   images_are_compacted();
+  disks_are_mirrored();
   storage_of_the_caller();
   incomplete_stores_are_refused();
   return remove_folder(names, sizeof names / sizeof *names);

@@ -210,6 +210,32 @@ class Jobs(Case):
         self.assertEqual(compacted.no_gain, "none")
         self.assertLess(compacted.new_file_size, size)
 
+    def test_a_mirror_follows_until_it_is_broken_off(self):
+        path = self.make("a.vhdx")
+        with vdisk.Disk(path, writable=True) as disk:
+            with disk.mirror(self.path("copy.vhd")) as mirror:
+                while not mirror.in_step:
+                    with self.assertRaises(TimeoutError):
+                        mirror.wait(0.01)
+                disk.write(MIB, b"m" * MIB)
+                with self.assertRaises(vdisk.VdiskError) as caught:
+                    disk.close()
+                self.assertEqual(caught.exception.code, "operation_in_progress")
+                self.assertFalse(os.path.exists(self.path("copy.vhd")))
+                mirror.break_off()
+                self.assertEqual(mirror.wait().virtual_size, 8 * MIB)
+            disk.mirror(self.path("never.vhd"))  # nobody keeps it: canceled
+        self.assertFalse(os.path.exists(self.path("never.vhd")))
+        self.assertTrue(vdisk.compare(path, self.path("copy.vhd")).wait().identical)
+
+    def test_a_disk_that_is_dropped_cancels_its_mirrors(self):
+        disk = vdisk.Disk(self.make("a.vhdx"), writable=True)
+        mirror = disk.mirror(self.path("copy.vhd"))
+        disk.drop()
+        with self.assertRaises(ValueError):
+            mirror.break_off()
+        self.assertFalse(os.path.exists(self.path("copy.vhd")))
+
     def test_damage_is_repaired_or_salvaged(self):
         path = self.make("a.vhdx")
         with vdisk.Disk(path, writable=True) as disk:
