@@ -4,6 +4,7 @@
 #include "base/try.h"
 #include "crash/kinds.h"
 #include "crash/scenario.h"
+#include "vdisk/mirror.h"
 
 namespace vdisk::test {
 
@@ -93,15 +94,36 @@ struct Conversion {
   std::string to;
   ImageType type = ImageType::dynamic;
   bool replace = false;  ///< an image of that name is there already, and stays until the end
+  bool mirror = false;   ///< a mirror that is broken off at once
 };
+
+Result<CreatedDisk> copy(const std::string& source, const Target& target, const OpenOptions& open) {
+  Progress progress;
+  ConvertOptions options;
+  options.source = source;
+  options.target = target;
+  options.open = open;
+  return vdisk::convert(options, progress);
+}
+
+Result<CreatedDisk> mirror(const std::string& source, const Target& target,
+                           const OpenOptions& open) {
+  VDISK_ASSIGN(Disk disk, Disk::open(source, open));
+  Progress progress;
+  const MirrorSwitch mirror_switch;
+  mirror_switch.break_mirror();
+  const MirrorOptions options{.target = target, .file_system = open.file_system};
+  return vdisk::mirror(disk, options, mirror_switch, progress);
+}
 
 Scenario convert(const Conversion& conversion) {
   const std::string source = target_folder + (is_vhdx(conversion.from) ? "disk.vhdx" : "disk.vhd");
   const std::string path = target_folder + conversion.to;
   Scenario scenario;
   scenario.id = "X-25";
-  scenario.title = fmt::format("convert {} to {} ({}){}", name(conversion.from), conversion.to,
-                               name(conversion.type), conversion.replace ? ", replacing" : "");
+  scenario.title = fmt::format("{} {} to {} ({}){}", conversion.mirror ? "mirror" : "convert",
+                               name(conversion.from), conversion.to, name(conversion.type),
+                               conversion.replace ? ", replacing" : "");
   scenario.others_can_read = true;
   scenario.prepare = [=](Stage& stage) {
     const u64 b = block_size(conversion.from);
@@ -118,14 +140,11 @@ Scenario convert(const Conversion& conversion) {
     old.issue(b + 512, 2 * b, 2);
   };
   scenario.job = [=](Stage& stage) -> Status {
-    ConvertOptions options;
-    options.source = source;
-    options.target.path = path;
-    options.target.type = conversion.type;
-    options.target.replace = conversion.replace;
-    options.open = stage.options();
-    Progress progress;
-    VDISK_TRY(unless_there(vdisk::convert(options, progress)));
+    Target target{.path = path};
+    target.type = conversion.type;
+    target.replace = conversion.replace;
+    VDISK_TRY(unless_there(conversion.mirror ? mirror(source, target, stage.options())
+                                             : copy(source, target, stage.options())));
     stage.note([path](Expectation& expectation) {
       expectation.views.at(path).may_be_absent = false;
       expectation.views.at(path).model.settle();
@@ -149,7 +168,9 @@ std::vector<Scenario> create_scenarios() {
           convert({.from = Kind::vhdx_dynamic, .to = "new.vhd"}),
           convert({.from = Kind::vhdx_child, .to = "new.vhd", .type = ImageType::fixed}),
           convert({.from = Kind::vhd_child, .to = "new.vhdx", .type = ImageType::fixed}),
-          convert({.from = Kind::vhd_dynamic, .to = "new.vhdx", .replace = true})};
+          convert({.from = Kind::vhd_dynamic, .to = "new.vhdx", .replace = true}),
+          convert({.from = Kind::vhd_child, .to = "new.vhdx", .mirror = true}),
+          convert({.from = Kind::vhdx_child, .to = "new.vhd", .mirror = true})};
 }
 
 }  // namespace vdisk::test
