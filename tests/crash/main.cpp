@@ -58,9 +58,7 @@ MachineOptions machine_options(const CommandLine& arguments) {
 void run(std::vector<Line>& lines, const CommandLine& arguments) {
   std::vector<std::pair<Line*, const Scenario*>> work;
   for (Line& line : lines) {
-    for (const Scenario& scenario : line.scenarios) {
-      if (scenario.missing.empty()) work.emplace_back(&line, &scenario);
-    }
+    for (const Scenario& scenario : line.scenarios) work.emplace_back(&line, &scenario);
   }
   const MachineOptions options = machine_options(arguments);
   std::mutex mutex;
@@ -81,11 +79,6 @@ int print(const std::vector<Line>& lines, const CommandLine& arguments) {
   fmt::print("{:6} {:66} {:>8} {:>8} {:>10} {:>8}\n", "id", "scenario", "points", "states",
              "violations", "seconds");
   for (const Line& line : lines) {
-    const std::string& missing = line.scenarios.front().missing;
-    if (!missing.empty()) {
-      fmt::print("{:6} {:66} {}\n", line.id, line.title, missing);
-      continue;
-    }
     fmt::print("{:6} {:66} {:8} {:8} {:10} {:8.1f}\n", line.id, line.title, line.result.points,
                line.result.states, line.result.violation_count, line.seconds);
     for (const std::string& text : line.result.violations) fmt::print("    {}\n", text);

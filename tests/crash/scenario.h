@@ -11,8 +11,6 @@ namespace vdisk::test {
 struct Scenario {
   std::string id;  ///< of HOSTILE section 5
   std::string title;
-  /// Why it is not run, e.g. because the operation does not exist yet.
-  std::string missing = {};
   /// Makes the files that are there from the start, and says what is expected of them.
   std::function<void(Stage&)> prepare = {};
 
@@ -44,8 +42,6 @@ struct Scenario {
 [[nodiscard]] std::vector<Scenario> sequence_scenarios();
 /// Long sessions of steps by chance, so many for each kind of image.
 [[nodiscard]] std::vector<Scenario> random_scenarios(u64 seed, std::size_t count);
-/// Named by HOSTILE section 5, not there yet.
-[[nodiscard]] std::vector<Scenario> missing_scenarios();
 
 [[nodiscard]] std::vector<Scenario> all_scenarios(u64 seed, std::size_t random_count);
 

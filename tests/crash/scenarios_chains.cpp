@@ -1,5 +1,6 @@
 /// Chains: merging layers that have children of their own, and rewriting links
 /// . Every child reads the same at every instant.
+#include <map>
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -213,6 +214,76 @@ Scenario rebase_child(const Relinking& relinking) {
   return scenario;
 }
 
+/// What a child reads on a parent that is named to it.
+Result<std::vector<std::byte>> read_on(const Stage& stage, const std::string& child,
+                                       const std::string& parent) {
+  OpenOptions options = stage.options();
+  options.parent = parent;
+  VDISK_ASSIGN(const auto disk, Disk::open(child, options));
+  std::vector<std::byte> content(disk.size());
+  VDISK_TRY(disk.read(0, content));
+  return content;
+}
+
+/// The middle has got another name: until its children are linked to it they cannot be opened
+/// unless it is named to them, but they read the same then; afterwards without that, too.
+Scenario relink_children(bool vhdx) {
+  const Family family(vhdx);
+  const std::vector<std::string> children{family.path("first"), family.path("second")};
+  const std::string moved = family.path("renamed");
+  Scenario scenario;
+  scenario.id = "X-27";
+  scenario.title = "relink two children of " + family.name() + " whose parent was renamed";
+  scenario.prepare = [=](Stage& stage) {
+    family.prepare(stage);
+    family.copy_file(stage, "middle", "renamed");
+    if (!stage.files().remove(family.path("middle"))) throw std::runtime_error("remove");
+    Expectation& now = stage.expectation;
+    for (const std::string name : {"disk", "renamed"}) {
+      now.views.erase(family.path(name));
+      stage.expect_untouched(family.path(name));
+    }
+    now.views.erase(family.path("middle"));
+    std::map<std::string, std::vector<std::byte>> contents;
+    for (const std::string& child : children) {
+      now.views.erase(child);
+      now.known_names.insert(child);
+      contents[child] = read_on(stage, child, moved).value();
+    }
+    now.rule = [=](const Stage& then) -> std::string {
+      for (const auto& [child, content] : contents) {
+        const auto found = read_on(then, child, moved);
+        if (!found) return found.error().message;
+        if (*found != content) return child + ": reads differently";
+      }
+      return {};
+    };
+  };
+  scenario.job = [=](Stage& stage) -> Status {
+    RelinkOptions options;
+    options.directory = "/disks";
+    options.open = stage.options();
+    Progress progress;
+    VDISK_ASSIGN(const auto relinked, relink(options, progress));
+    for (const TreeImage& image : relinked.unresolved) {
+      const Error not_found{Errc::io, image.path.string() + ": its parent was not found"};
+      return std::unexpected(image.fault.value_or(not_found));
+    }
+    stage.note([=](Expectation& now) {
+      now.rule = [=, before = now.rule](const Stage& then) -> std::string {
+        for (const std::string& child : children) {
+          const auto disk = Disk::open(child, then.options());
+          if (!disk) return disk.error().message;
+        }
+        return before(then);
+      };
+      return true;
+    });
+    return {};
+  };
+  return scenario;
+}
+
 }  // namespace
 
 std::vector<Scenario> chain_scenarios() {
@@ -220,6 +291,7 @@ std::vector<Scenario> chain_scenarios() {
   for (const bool vhdx : {false, true}) {
     scenarios.push_back(merge_middle(vhdx));
     scenarios.push_back(merge_into_new(vhdx));
+    scenarios.push_back(relink_children(vhdx));
     scenarios.push_back(rebase_child({.vhdx = vhdx}));
     scenarios.push_back(rebase_child({.vhdx = vhdx, .other_identity = true}));
     scenarios.push_back(

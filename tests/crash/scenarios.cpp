@@ -1,11 +1,7 @@
-/// The list of all scenarios, with those of HOSTILE section 5 whose operation is still to come.
+/// The list of all scenarios.
 #include "crash/scenario.h"
 
 namespace vdisk::test {
-
-std::vector<Scenario> missing_scenarios() {
-  return {};
-}
 
 std::vector<Scenario> all_scenarios(u64 seed, std::size_t random_count) {
   std::vector<Scenario> all;
@@ -22,7 +18,6 @@ std::vector<Scenario> all_scenarios(u64 seed, std::size_t random_count) {
   add(metadata_scenarios());
   add(sequence_scenarios());
   add(random_scenarios(seed, random_count));
-  add(missing_scenarios());
   return all;
 }
 
