@@ -25,6 +25,7 @@ class RawImage : public Image {
 
   /// Holes of the host file are State::zero.
   [[nodiscard]] Result<Extent> extent_at(u64 offset, u64 limit) const override;
+  [[nodiscard]] bool extents_leave_out_holes() const override { return true; }
   Result<Extent> reserve(u64 offset, u64 limit) override;
   Status commit(const Extent&) override { return {}; }
   /// State::zero keeps the space of the host file, State::absent gives it back.

@@ -12,6 +12,7 @@ namespace {
 /// Cuts a data extent where a hole of its file begins or ends.
 Result<ContentRun> without_holes(const Layer& layer, const MappedExtent& extent) {
   ContentRun run{extent.offset, extent.length, true, &layer, extent.file_offset};
+  if (layer.image->extents_leave_out_holes()) return run;
   VDISK_ASSIGN(const Hole hole, layer.image->file().next_hole(extent.file_offset));
   if (hole.length == 0) return run;
   if (hole.offset > extent.file_offset) {

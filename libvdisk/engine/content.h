@@ -32,6 +32,6 @@ Result<bool> reads_zero(const Disk& disk, u64 offset, u64 length, std::span<std:
 
 /// Payload moves in pieces of this size: large enough to amortise calls, small enough to stay in
 /// the processor's cache between reading, testing for zeros and writing.
-inline constexpr u64 piece_size = 256 * kib;
+inline constexpr u64 piece_size = 512 * kib;
 
 }  // namespace vdisk

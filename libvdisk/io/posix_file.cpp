@@ -201,20 +201,26 @@ Status PosixFile::flush() {
   return fail_os(error, name_, "flush");
 }
 
+/// Two calls where data follow the hole; the end of the file counts as a hole of the kernel's.
 Result<Hole> PosixFile::next_hole(u64 offset) const {
-  VDISK_ASSIGN(const u64 end, size());
-  const Hole none{end, 0};
-  if (offset >= end || cannot_seek_holes_) return none;
+  if (cannot_seek_holes_ || offset > largest_offset) return no_hole();
   const off_t begin = ::lseek(descriptor_.get(), offset_of(offset), SEEK_HOLE);
   if (begin < 0) {
     cannot_seek_holes_ = errno == EINVAL || errno == EOPNOTSUPP;
-    return none;
+    return no_hole();
   }
-  if (static_cast<u64>(begin) >= end) return none;
   const off_t data = ::lseek(descriptor_.get(), begin, SEEK_DATA);
-  if (data < 0 && errno != ENXIO) return none;
-  const u64 hole_end = data < 0 ? end : std::min(end, static_cast<u64>(data));
-  return Hole{static_cast<u64>(begin), hole_end - static_cast<u64>(begin)};
+  const bool last = data < 0 && errno == ENXIO;
+  const auto hole_begin = static_cast<u64>(begin);
+  if (data >= 0) return Hole{hole_begin, static_cast<u64>(data) - hole_begin};
+  VDISK_ASSIGN(const Hole none, no_hole());
+  if (!last || hole_begin >= none.offset) return none;
+  return Hole{hole_begin, none.offset - hole_begin};
+}
+
+Result<Hole> PosixFile::no_hole() const {
+  VDISK_ASSIGN(const u64 end, size());
+  return Hole{end, 0};
 }
 
 Result<u64> PosixFile::allocated_size() const {

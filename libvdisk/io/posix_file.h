@@ -40,6 +40,7 @@ class PosixFile : public File {
 
  private:
   [[nodiscard]] Status check_healthy() const;
+  [[nodiscard]] Result<Hole> no_hole() const;
   Status write_zeros(u64 offset, u64 length);
   /// fallocate in a mode that makes zeros; false when the file system cannot.
   Result<bool> allocate(int mode, u64 offset, u64 length);

@@ -107,6 +107,36 @@ TEST_CASE("counts: creating the largest dynamic VHD takes 2 flushes and few writ
   CHECK(counts.writes + counts.zeroings <= 24);
 }
 
+TEST_CASE("counts: converting a raw disk reads and writes each byte once and asks little else") {
+  const Place place;
+  constexpr u64 runs = 16;  // of a mebibyte each, holes between them
+  const auto source = place.folder.path() / "a.raw";
+  {
+    const auto file = host_file_system()->create_beside(source);
+    REQUIRE(file);
+    for (u64 run = 0; run < runs; ++run) check((*file)->write_at(run * 4 * mib, some(mib)));
+    check((*file)->resize(runs * 4 * mib));
+    check(host_file_system()->publish(**file, source, false));
+  }
+  for (const std::string name : {"a.vhdx", "a.vhd"}) {
+    CAPTURE(name);
+    place.files->reset();
+    ConvertOptions convert_options;
+    convert_options.source = source;
+    convert_options.target.path = place.folder.path() / name;
+    convert_options.open = place.options();
+    Progress progress;
+    REQUIRE(vdisk::convert(convert_options, progress));
+    const auto counts = place.files->counts();
+    CHECK(counts.read_bytes <= runs * mib + 256 * kib);
+    CHECK(counts.written_bytes <= runs * mib + 2 * mib);
+    CHECK(counts.reads <= runs * 2 + 24);
+    CHECK(counts.writes <= runs * 5 + 24);
+    CHECK(counts.hole_queries <= runs * 2 + 8);
+    CHECK(counts.flushes + place.files->directory_flushes() <= 2);
+  }
+}
+
 TEST_CASE("counts: opening 64 TiB of 1 MiB blocks takes 20 reads of 256 KiB together") {
   const Place place;
   for (const u32 sector : {512U, 4096U}) {

@@ -61,6 +61,14 @@ TEST_CASE("posix file: reads, writes, holes, sizes and zeros") {
   CHECK(hole->offset == 0);
   CHECK(hole->length == mib);
   CHECK(file->next_hole(mib)->length == 0);
+  CHECK(file->next_hole(mib)->offset == mib + 64 * kib);
+  CHECK(file->next_hole(mib + 64 * kib)->length == 0);
+  CHECK(file->next_hole(~u64{0})->length == 0);
+  REQUIRE(file->resize(2 * mib));
+  CHECK(file->next_hole(mib + 4 * kib)->offset == mib + 64 * kib);
+  CHECK(file->next_hole(mib + 4 * kib)->length == mib - 64 * kib);
+  CHECK(file->next_hole(2 * mib - 512)->length == 512);
+  REQUIRE(file->resize(mib + 64 * kib));
   CHECK(*file->allocated_size() < mib);
 
   REQUIRE(file->zero_at(mib + 100, 1000));

@@ -110,6 +110,8 @@ class Image {
   /// past the end of the disk; neighbouring blocks that follow each other in the file are merged.
   /// `offset` < virtual size. Need not be sector-aligned; bitmaps have sector granularity.
   [[nodiscard]] virtual Result<Extent> extent_at(u64 offset, u64 limit) const = 0;
+  /// Whether extents leave out the holes of the host's file, so that nobody need look for them.
+  [[nodiscard]] virtual bool extents_leave_out_holes() const { return false; }
 
   /// Finds or allocates the place for payload at `offset`; State::data, at most `limit` bytes.
   /// Sector-aligned. Newly allocated space reads as zeros; nobody sees it before commit.
