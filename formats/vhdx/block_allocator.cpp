@@ -62,7 +62,7 @@ Result<std::optional<u64>> BlockAllocator::zero_pending(u64 block, const BatEntr
 std::optional<PendingBlock> BlockAllocator::take_pending(u64 block, u64 file_offset) {
   const auto found = pending_.find(block);
   if (found == pending_.end() || found->second.file_offset != file_offset) return std::nullopt;
-  const PendingBlock pending = found->second;
+  std::optional<PendingBlock> pending = std::move(found->second);
   pending_.erase(found);
   return pending;
 }
