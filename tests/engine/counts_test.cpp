@@ -130,7 +130,7 @@ TEST_CASE("counts: converting a raw disk reads and writes each byte once and ask
     const auto counts = place.files->counts();
     CHECK(counts.read_bytes <= runs * mib + 256 * kib);
     CHECK(counts.written_bytes <= runs * mib + 2 * mib);
-    CHECK(counts.reads <= runs * 2 + 24);
+    CHECK(counts.reads <= runs * 2 + 32);
     CHECK(counts.writes <= runs * 5 + 24);
     CHECK(counts.hole_queries <= runs * 2 + 8);
     CHECK(counts.flushes + place.files->directory_flushes() <= 2);
