@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -17,13 +16,12 @@ namespace vdisk {
 class Disk::Core::Changing {
  public:
   Changing(Core& core, u64 offset, u64 length)
-      : changes_(core.changes), offset_(offset), length_(length) {
-    for (;;) {
-      request_.emplace(core.in_flight);
-      entry_ = changes_.enter();
-      if (entry_ != ChangeWatch::Entry::refused) return;
-      request_.reset();
+      : changes_(core.changes), offset_(offset), length_(length), request_(core.in_flight) {
+    for (entry_ = changes_.enter(); entry_ == ChangeWatch::Entry::refused;
+         entry_ = changes_.enter()) {
+      request_.end();
       changes_.wait_until_released();
+      request_.begin(core.in_flight);
     }
   }
   Changing(const Changing&) = delete;
@@ -34,7 +32,7 @@ class Disk::Core::Changing {
   ChangeWatch& changes_;
   u64 offset_;
   u64 length_;
-  std::optional<InFlight::Request> request_;
+  InFlight::Request request_;
   ChangeWatch::Entry entry_ = ChangeWatch::Entry::unwatched;
 };
 

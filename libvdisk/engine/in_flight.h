@@ -16,13 +16,21 @@ class InFlight {
   /// Registers a request for its lifetime.
   class Request {
    public:
-    explicit Request(InFlight& owner) : count_(owner.enter()) {}
+    explicit Request(InFlight& owner) : count_(&owner.enter()) {}
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
-    ~Request() { count_.fetch_sub(1, std::memory_order_release); }
+    ~Request() { end(); }
+
+    /// Ends before its time.
+    void end() {
+      if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_release);
+      count_ = nullptr;
+    }
+    /// Begins once more, after end().
+    void begin(InFlight& owner) { count_ = &owner.enter(); }
 
    private:
-    std::atomic<u64>& count_;
+    std::atomic<u64>* count_;
   };
 
   /// Waits until every request that began before this call has ended.

@@ -113,9 +113,11 @@ Result<u64> parse_number(std::string_view text, u64 limit) {
 }
 
 std::string short_size(u64 bytes) {
-  const auto unit = std::find_if(units.rbegin(), units.rend(),
-                                 [&](const Unit& candidate) { return bytes >= candidate.bytes; });
-  if (unit == units.rend()) return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s");
+  const Unit* unit = nullptr;
+  for (const Unit& candidate : units) {
+    if (bytes >= candidate.bytes) unit = &candidate;
+  }
+  if (unit == nullptr) return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s");
   if (bytes % unit->bytes == 0) return fmt::format("{} {}", bytes / unit->bytes, unit->name);
   const double value = static_cast<double>(bytes) / static_cast<double>(unit->bytes);
   auto text = fmt::format("{:.2f}", value);
