@@ -32,7 +32,7 @@ def convert_cases(mib):
     to_vhdx = "qemu-img convert -f raw -O vhdx"
 
     def case(name, ours, peer, must, aim, peer_name="qemu-img", check="{work}/out.vhdx", **more):
-        verify = f"{{tool}} compare {raw} {check} --source-format raw" if check else ""
+        verify = f"{{tool}} compare {raw} {check}" if check else ""
         return Case(name, ours, peer, peer_name, must, aim, outputs=("{work}/out.vhdx",
                     "{work}/out.vhd", "{work}/out.raw"), verify=verify, **more)
     yield case("convert raw to VHDX, unsynced",
@@ -63,7 +63,7 @@ def convert_cases(mib):
         yield case(f"convert {name} to raw, unsynced",
                    UNSYNCED + f"{{tool}} convert {source} {{work}}/out.raw",
                    f"qemu-img convert -f {kind} -O raw {source} {{work}}/out.raw", 0.80, 0.60,
-                   check="")
+                   check="{work}/out.raw")
     yield case("convert VHDX to VHD, unsynced",
                UNSYNCED + f"{{tool}} convert {vhdx} {{work}}/out.vhd",
                f"qemu-img convert -f vhdx -O vpc -o force_size {vhdx} {{work}}/out.vhd", 0.80, 0.60,
@@ -73,7 +73,8 @@ def convert_cases(mib):
                f"qemu-img convert -f vpc -O vhdx {vhd} {{work}}/out.vhdx", 0.80, 0.60)
     yield case("convert VHDX to raw against 7-Zip, unsynced",
                UNSYNCED + f"{{tool}} convert {vhdx} {{work}}/out.raw",
-               f"7zz x -y -so {vhdx} > {{work}}/out.raw", 0.25, 0.12, peer_name="7-Zip", check="",
+               f"7zz x -y -so {vhdx} > {{work}}/out.raw", 0.25, 0.12, peer_name="7-Zip",
+               check="{work}/out.raw",
                rounds=3)
 
 

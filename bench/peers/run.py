@@ -2,7 +2,7 @@
 """Measures us and the peers side by side and writes docs/performance.md and its chart.
 
     run.py --tool VDISK-TOOL --writes PEER-WRITES --work DIR [--rounds 9] [--mib 1024]
-           [--only WORDS] [--page docs/performance.md]
+           [--only "WORDS|OTHER WORDS"] [--page docs/performance.md]
 """
 import argparse
 import json
@@ -26,7 +26,7 @@ def run_case(case, options):
             "{work}", options.work)
     outputs = [fill(path) for path in case.outputs]
     verify = case.verify and f"for out in {' '.join(outputs)}; do [ ! -e $out ] || " \
-        f"{fill(case.verify)}; done"
+        f"{fill(case.verify)} || exit 1; done"
     prepare = fill(case.prepare)
     rounds = min(case.rounds or options.rounds, options.rounds)
     ratio = measure.compare(fill(case.ours), fill(case.peer), rounds=rounds, outputs=outputs,
@@ -58,16 +58,16 @@ def main():
     cases.make_inputs(options.work, options.tool, options.mib, shell)
     rows = []
     for case in cases.all_cases(options.mib):
-        if options.only not in case.name:
+        if not any(word in case.name for word in options.only.split("|")):
             continue
         row = run_case(case, options)
         rows.append(row)
         print(json.dumps(row) if options.page is None else
               f"{row['ratio']:7.3f} {report.verdict(row):10} {row['name']} ({row['peer_name']})",
               flush=True)
-    if options.page:
-        report.write_page(options.page, rows, options.rounds, options.mib)
-        report.write_chart(os.path.splitext(options.page)[0] + ".svg", rows)
+        if options.page:  # after each case: a run that is stopped has told something
+            report.write_page(options.page, rows, options.rounds, options.mib)
+            report.write_chart(os.path.splitext(options.page)[0] + ".svg", rows)
 
 
 if __name__ == "__main__":

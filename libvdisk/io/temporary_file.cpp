@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include "base/try.h"
 #include "io/os_error.h"
@@ -21,7 +22,7 @@ constexpr std::size_t random_digits = 8;
 
 fs::path temporary_name(const std::string& name) {
   const std::string random = to_string(random_guid()).substr(0, random_digits);
-  return "." + name.substr(0, longest_kept_name) + ".vdisk-tmp-" + random;
+  return fmt::format(".{}.vdisk-tmp-{}", name.substr(0, longest_kept_name), random);
 }
 
 }  // namespace

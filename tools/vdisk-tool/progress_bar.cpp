@@ -160,7 +160,8 @@ void ProgressDisplay::draw(const JobStatus& status) {
     return;
   }
   const auto now = ShownProgress::Clock::now();
-  write_error("\r" + bar_line(operation_, shown_, unit_, now, terminal_width()) + "\x1b[K");
+  const auto line = bar_line(operation_, shown_, unit_, now, terminal_width());
+  write_error(fmt::format("\r{}\x1b[K", line));
   visible_ = true;
 }
 
