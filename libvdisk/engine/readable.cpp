@@ -113,7 +113,7 @@ class Comparison final {
   }
 
   [[nodiscard]] bool is_changed(u64 offset, u64 length) const {
-    const auto range = std::ranges::upper_bound(changed_, offset, {}, &ChangedRange::end);
+    const auto range = std::ranges::upper_bound(changed_, offset, {}, &PlannedRange::end);
     return range != changed_.end() && range->offset < offset + length;
   }
 
@@ -139,7 +139,7 @@ class Comparison final {
   const Image& before_;
   const Image* const after_;
   const bool has_parent_;
-  const std::vector<ChangedRange> changed_;
+  const std::vector<PlannedRange> changed_;
   ReadableComparison result_;
   std::vector<std::byte> old_;
   std::vector<std::byte> new_;

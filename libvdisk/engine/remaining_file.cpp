@@ -16,8 +16,8 @@ std::unexpected<Error> refuse_change(const File& file) {
   return fail(Errc::write_protected, fmt::format("{}: a view for reading only", file.name()));
 }
 
-std::vector<ChangedRange> made_behind(const PlannedFile& view, u64 data_end) {
-  std::vector<ChangedRange> ranges;
+std::vector<PlannedRange> made_behind(const PlannedFile& view, u64 data_end) {
+  std::vector<PlannedRange> ranges;
   for (const PlannedChange& change : view.changes()) {
     const bool makes_bytes = change.kind != Kind::flush && change.kind != Kind::resize;
     const u64 end = change.offset + change.length;
@@ -25,13 +25,13 @@ std::vector<ChangedRange> made_behind(const PlannedFile& view, u64 data_end) {
     const u64 begin = std::max(change.offset, data_end);
     ranges.push_back({begin, end - begin});
   }
-  std::ranges::sort(ranges, {}, &ChangedRange::offset);
-  std::vector<ChangedRange> joined;
-  for (const ChangedRange& range : ranges) {
+  std::ranges::sort(ranges, {}, &PlannedRange::offset);
+  std::vector<PlannedRange> joined;
+  for (const PlannedRange& range : ranges) {
     if (joined.empty() || joined.back().end() < range.offset) {
       joined.push_back(range);
     } else {
-      ChangedRange& last = joined.back();
+      PlannedRange& last = joined.back();
       last.length = std::max(last.end(), range.end()) - last.offset;
     }
   }
@@ -47,7 +47,7 @@ Status RemainingFile::read_at(u64 offset, std::span<std::byte> out) const {
   const u64 end = offset + out.size();
   if (end <= data_end_) return view_->read_at(offset, out);
   const u64 begin = std::max(offset, data_end_);
-  const auto range = std::ranges::upper_bound(made_, begin, {}, &ChangedRange::end);
+  const auto range = std::ranges::upper_bound(made_, begin, {}, &PlannedRange::end);
   const bool made = range != made_.end() && range->offset <= begin && end <= range->end();
   if (made) return view_->read_at(offset, out);
   return fail_at(begin, Errc::end_of_file,

@@ -33,7 +33,7 @@ class RemainingFile final : public File {
  private:
   const std::shared_ptr<const PlannedFile> view_;
   const u64 data_end_;
-  std::vector<ChangedRange> made_;  ///< behind data_end_; ascending, disjoint
+  std::vector<PlannedRange> made_;  ///< behind data_end_; ascending, disjoint
 };
 
 }  // namespace vdisk

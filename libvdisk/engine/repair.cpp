@@ -39,7 +39,7 @@ Repaired result_of(PlannedRepair planned) {
                   .after = std::move(planned.after),
                   .actions = std::move(planned.report.actions),
                   .suppressed_actions = planned.report.suppressed_actions};
-  for (const ChangedRange& range : planned.plan->changed_ranges()) {
+  for (const PlannedRange& range : planned.plan->changed_ranges()) {
     result.changed_bytes += range.length;
   }
   result.unreadable_bytes_before = planned.readable.before.unreadable_bytes;

@@ -28,11 +28,11 @@ struct Version {
 };
 
 /// The bytes of the base that a change replaces; those behind its end are nobody's.
-ChangedRange range_of(const PlannedChange& change, u64 base_size) {
+PlannedRange range_of(const PlannedChange& change, u64 base_size) {
   const bool cuts = change.kind == Kind::resize;
   const u64 begin = std::min(cuts ? change.length : change.offset, base_size);
   const u64 end = cuts ? base_size : std::min(change.offset + change.length, base_size);
-  return change.kind == Kind::flush ? ChangedRange{} : ChangedRange{begin, end - begin};
+  return change.kind == Kind::flush ? PlannedRange{} : PlannedRange{begin, end - begin};
 }
 
 /// Cuts what the plan changes into pieces. Where it only makes zeros, holes stay what they are.
@@ -41,14 +41,14 @@ class PieceFinder {
   explicit PieceFinder(const PlannedFile& plan) : plan_(plan) {
     for (const PlannedChange& change : plan.changes()) {
       const bool fills = change.kind == Kind::write || change.kind == Kind::copy;
-      const ChangedRange range = range_of(change, plan.base_size());
+      const PlannedRange range = range_of(change, plan.base_size());
       if (fills && range.length != 0) filled_.push_back(range);
     }
-    std::ranges::sort(filled_, {}, &ChangedRange::offset);
+    std::ranges::sort(filled_, {}, &PlannedRange::offset);
   }
 
   Result<std::vector<Piece>> run() {
-    for (const ChangedRange& range : plan_.changed_ranges()) {
+    for (const PlannedRange& range : plan_.changed_ranges()) {
       for (u64 offset = range.offset; offset < range.end();) {
         VDISK_ASSIGN(offset, step(offset, range.end()));
       }
@@ -72,7 +72,7 @@ class PieceFinder {
   }
 
   const PlannedFile& plan_;
-  std::vector<ChangedRange> filled_;
+  std::vector<PlannedRange> filled_;
   std::size_t next_ = 0;
   std::vector<Piece> pieces_;
 };
@@ -106,7 +106,7 @@ class VersionFinder {
   [[nodiscard]] u64 largest_size() const { return largest_size_; }
 
  private:
-  Status look_at(const File& view, const ChangedRange& range) {
+  Status look_at(const File& view, const PlannedRange& range) {
     auto piece = std::ranges::upper_bound(pieces_, range.offset, {}, &Piece::end);
     for (; piece != pieces_.end() && piece->offset < range.end(); ++piece) {
       bytes_.resize(piece->length);

@@ -23,10 +23,10 @@ bool replaces_bytes(const PlannedChange& change) {
 }
 
 /// Joins ranges that touch or overlap.
-std::vector<ChangedRange> joined(std::vector<ChangedRange> ranges) {
-  std::ranges::sort(ranges, {}, &ChangedRange::offset);
-  std::vector<ChangedRange> result;
-  for (const ChangedRange& range : ranges) {
+std::vector<PlannedRange> joined(std::vector<PlannedRange> ranges) {
+  std::ranges::sort(ranges, {}, &PlannedRange::offset);
+  std::vector<PlannedRange> result;
+  for (const PlannedRange& range : ranges) {
     if (range.length == 0) continue;
     if (result.empty() || range.offset > result.back().end()) {
       result.push_back(range);
@@ -219,8 +219,8 @@ bool PlannedFile::empty() const {
       changes_, [](const PlannedChange& change) { return change.kind == Kind::flush; });
 }
 
-std::vector<ChangedRange> PlannedFile::changed_ranges() const {
-  std::vector<ChangedRange> ranges;
+std::vector<PlannedRange> PlannedFile::changed_ranges() const {
+  std::vector<PlannedRange> ranges;
   const auto add = [&](u64 begin, u64 end) {
     end = std::min(end, base_size_);
     if (begin < end) ranges.push_back({begin, end - begin});

@@ -24,7 +24,7 @@ struct PlannedChange {
 };
 
 /// A range of file bytes whose content the plan replaces.
-struct ChangedRange {
+struct PlannedRange {
   u64 offset = 0;
   u64 length = 0;
   [[nodiscard]] u64 end() const { return offset + length; }
@@ -59,7 +59,7 @@ class PlannedFile final : public File {
   [[nodiscard]] u64 base_size() const { return base_size_; }
   /// The bytes of the base that the plan overwrites or cuts off: disjoint, ascending, none of them
   /// behind the base's end.
-  [[nodiscard]] std::vector<ChangedRange> changed_ranges() const;
+  [[nodiscard]] std::vector<PlannedRange> changed_ranges() const;
 
  private:
   /// What covers [key, end) of the view; where there is no piece, the base shows through.

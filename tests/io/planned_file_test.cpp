@@ -124,7 +124,7 @@ TEST_CASE("random plans show what they record, and applied they give the same fi
     // What lies outside of the ranges told is as it was.
     Bytes patched = model;
     patched.resize(original.size());
-    for (const ChangedRange& range : plan->changed_ranges()) {
+    for (const PlannedRange& range : plan->changed_ranges()) {
       std::copy_n(original.begin() + static_cast<std::ptrdiff_t>(range.offset), range.length,
                   patched.begin() + static_cast<std::ptrdiff_t>(range.offset));
     }
