@@ -238,6 +238,31 @@ def source_exists(path):
     return os.path.exists(os.path.join(ROOT, path))
 
 
+def types(source):
+    """Line and qualified name of each type that the library defines for all its files to see."""
+    spaces = []
+    for number, line in enumerate(source.lines, 1):
+        opened = re.match(r"namespace ([\w:]*) ?\{$", line)
+        found = re.match(r"(?:struct|class|enum class|enum|union) (?:\[\[\w+\]\] )?"
+                         r"([\w:]+)[^;(]*\{|(?:struct|class) ([\w:]+)[^;(]*$", line)
+        if opened:
+            spaces.append(opened.group(1))
+        elif re.match(r"\}\s+// namespace", line):
+            spaces.pop()
+        elif found and source.in_library and "" not in spaces:
+            yield number, "::".join([*spaces, found.group(1) or found.group(2)])
+
+
+def one_definition(tree):
+    """Two types of one name in two files: the linker keeps either one's code for both."""
+    seen = {}
+    for source in tree:
+        for number, name in types(source) if source.is_code else ():
+            if name in seen:
+                yield source.path, number, f"{name} is also defined in {seen[name]}"
+            seen.setdefault(name, source.path)
+
+
 RULES = (arrows, third_party, format_names_in_engine, line_length, file_length, function_length,
          unfinished, machine_paths, tabs_and_blanks, printing, exceptions, casts, sleeps, headers,
          file_names, links)
@@ -263,17 +288,17 @@ def sources(root):
 def check_tree(root):
     global ROOT
     ROOT = root
-    count = 0
-    files = 0
-    for source in sources(root):
-        files += 1
-        for number, rule, text in findings(source):
-            print(f"{source.path}:{number}: {rule}: {text}")
-            count += 1
-    if files < 50:
-        print(f"only {files} files seen in {root}: is this the source tree?")
+    tree = list(sources(root))
+    found = [(source.path, *finding) for source in tree for finding in findings(source)]
+    found += [(path, number, "one_definition", text)
+              for path, number, text in one_definition(tree)]
+    for path, number, rule, text in found:
+        print(f"{path}:{number}: {rule}: {text}")
+    count = len(found)
+    if len(tree) < 50:
+        print(f"only {len(tree)} files seen in {root}: is this the source tree?")
         return 1
-    print(f"{files} files, {count} violations")
+    print(f"{len(tree)} files, {count} violations")
     return 1 if count else 0
 
 
@@ -332,6 +357,20 @@ PLANTED = (
     ("links", "docs/a.md", "[gone](no/such/file.md)\n"),
 )
 
+IN_SPACE = "namespace vdisk {{\n{}\n}}  // namespace vdisk\n"
+UNNAMED = "namespace {{\n{}\n}}  // namespace\n"
+# (whether the two files define one type twice, their texts)
+PLANTED_PAIRS = (
+    (True, [IN_SPACE.format("struct A {\n  int a;\n};")] * 2),
+    (True, [IN_SPACE.format("class A final : public B {\n};"),
+            IN_SPACE.format("class A final\n    : public C {\n};")]),
+    (False, [IN_SPACE.format("struct A {\n};"), IN_SPACE.format("struct A;")]),
+    (False, [IN_SPACE.format("struct A {\n};"), IN_SPACE.format("struct B {\n  struct A {\n};")]),
+    (False, [IN_SPACE.format(UNNAMED.format("struct A {\n};"))] * 2),
+    (False, [IN_SPACE.format("struct A {\n};"),
+             IN_SPACE.format("struct A {\n};").replace("vdisk", "other")]),
+)
+
 
 def self_test():
     failures = 0
@@ -340,11 +379,17 @@ def self_test():
         if got != ({expected} if expected else set()):
             print(f"{path}: expected {expected}, got {sorted(got)}: {text[:60]!r}")
             failures += 1
+    for expected, pair in PLANTED_PAIRS:
+        tree = [Source(f"libvdisk/io/{name}.cpp", text) for name, text in zip("ab", pair)]
+        got = [text for _, _, text in one_definition(tree)]
+        if bool(got) != expected:
+            print(f"one_definition: expected {expected}, got {got}: {pair}")
+            failures += 1
     missing = {rule.__name__ for rule in RULES} - {expected for expected, _, _ in PLANTED}
     if missing:
         print(f"rules without a planted violation: {sorted(missing)}")
         failures += 1
-    print(f"{len(PLANTED)} plants, {failures} failures")
+    print(f"{len(PLANTED) + len(PLANTED_PAIRS)} plants, {failures} failures")
     return 1 if failures else 0
 
 

@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from driver import FAKE_CLOCK, KIB, MIB, SUBTYPES, ToolCase, at_moment
+from driver import FAKE_CLOCK, KIB, MIB, SLOW, SUBTYPES, ToolCase, at_moment
 
 NOBODY = 65534
 
@@ -190,6 +190,7 @@ class LimitsAndClocks(ToolCase):
         self.refused(2, "convert", "vhd-dynamic.vhd", "new.raw", preexec_fn=limited)
         self.assertEqual(sorted(os.listdir(self.folder)), before)
 
+    @unittest.skipIf(SLOW, "the sanitizers need descriptors for their own checks")
     def test_e19_a_long_chain_with_few_descriptors_is_an_error(self):
         self.ok("create", "0.vhd", "--size", "4M")
         for index in range(1, 40):
