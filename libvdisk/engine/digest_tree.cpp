@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#define XXH_INLINE_ALL  // no call per piece, no library to load
 #include <xxhash.h>
 
 namespace vdisk {
