@@ -13,8 +13,10 @@ namespace vdisk::vhd {
 
 namespace {
 
-/// The file grows by this much at once, as a hole, so that the flush which growing costs is rare.
-constexpr u64 growth_step = 64 * mib;
+/// The file grows by half of its size, within these limits and as a hole, so that the flush which
+/// growing costs is rare: ten for the first 2 GiB.
+constexpr u64 smallest_growth = 64 * mib;
+constexpr u64 largest_growth = 512 * mib;
 
 std::vector<std::byte> full_bitmap(const BlockShape& shape) {
   std::vector<std::byte> bitmap(shape.bitmap_bytes);
@@ -72,8 +74,9 @@ Status SparseImage::initialise_block(u64 place) {
 }
 
 Status SparseImage::grow(u64 needed) {
-  const u64 generous =
-      round_up(std::max(needed, layout().footer_offset + growth_step), data_alignment);
+  const u64 now = layout().footer_offset;
+  const u64 growth = std::clamp(now / 2, smallest_growth, largest_growth);
+  const u64 generous = round_up(std::max(needed, now + growth), data_alignment);
   auto grown = move_end_footer(generous);
   if (!grown && is_lack_of_space(grown.error())) grown = move_end_footer(needed);
   return grown;

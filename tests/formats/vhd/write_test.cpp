@@ -155,6 +155,15 @@ TEST_CASE("allocation without guest flushes costs none, but for growing the file
   CHECK(counting->counts().flushes == 1);
 }
 
+TEST_CASE("a thousand new blocks grow the file ten times, not once for each 64 MiB") {
+  const auto counting = std::make_shared<CountingFile>(created(ImageType::dynamic, 2 * gib));
+  const auto image = open_sound(counting, Access::read_write);
+  for (u64 block = 0; block < 1000; ++block) {
+    REQUIRE(write_image(*image, block * 2 * mib, pattern(0, 4096, 1)).has_value());
+  }
+  CHECK(counting->counts().flushes <= 10);
+}
+
 TEST_CASE("reading flushes and writes nothing") {
   for (const Access access : {Access::read_only, Access::read_write}) {
     const auto counting = std::make_shared<CountingFile>(memory_file(small_dynamic().build()));
