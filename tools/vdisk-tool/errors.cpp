@@ -10,6 +10,7 @@
 
 #include "output.h"
 #include "signals.h"
+#include "terminal.h"
 
 namespace vdisk::tool {
 namespace {
@@ -62,8 +63,9 @@ bool is_broken_pipe(const Error& error) {
   return error.os_error == EPIPE;
 }
 
-void write_error(std::string_view text) {
-  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+void write_line(Colour colour, std::string_view label, std::string_view text) {
+  const auto line = fmt::format("{} {}\n", coloured(colour, label, Stream::error), text);
+  (void)std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 }  // namespace
@@ -109,16 +111,16 @@ std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
 void report(const Error& error, std::string_view verb) {
   if (is_broken_pipe(error)) return;  // whoever reads had enough, and knows it
   const auto message = error.message.empty() ? describe(error.code) : error.message;
-  write_error(fmt::format("vdisk-tool: {}\n", escaped(message)));
-  if (const auto hint = hint_for(error, verb)) write_error(fmt::format("hint: {}\n", *hint));
+  write_line(Colour::red, "vdisk-tool:", escaped(message));
+  if (const auto hint = hint_for(error, verb)) write_line(Colour::cyan, "hint:", *hint);
 }
 
 void hint(std::string_view text) {
-  write_error(fmt::format("hint: {}\n", escaped(text)));
+  write_line(Colour::cyan, "hint:", escaped(text));
 }
 
 void remark(std::string_view text) {
-  write_error(fmt::format("vdisk-tool: {}\n", escaped(text)));
+  write_line(Colour::yellow, "vdisk-tool:", escaped(text));
 }
 
 }  // namespace vdisk::tool

@@ -7,6 +7,7 @@
 #include "images.h"
 #include "output.h"
 #include "size.h"
+#include "terminal.h"
 
 namespace vdisk::tool {
 
@@ -28,9 +29,18 @@ nlohmann::ordered_json counts_document(const CheckReport& report) {
           {"bytes_reclaimable", report.bytes_reclaimable}};
 }
 
+std::string severity_text(Severity severity) {
+  switch (severity) {
+    case Severity::info: break;
+    case Severity::warning: return coloured(Colour::yellow, name(severity), Stream::output);
+    case Severity::error: return coloured(Colour::red, name(severity), Stream::output);
+  }
+  return std::string(name(severity));
+}
+
 void print_findings(const CheckReport& report) {
   for (const auto& finding : report.findings) {
-    print_line(fmt::format("{} {}: {}", name(finding.severity), escaped(finding.id),
+    print_line(fmt::format("{} {}: {}", severity_text(finding.severity), escaped(finding.id),
                            escaped(finding.message)));
     if (!finding.repair.empty())
       print_line(fmt::format("  repair would: {}", escaped(finding.repair)));

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "size.h"
+#include "terminal.h"
 
 namespace vdisk::tool {
 namespace {
@@ -40,15 +40,10 @@ std::size_t terminal_width() {
   return size.ws_col;
 }
 
-bool terminal_can_redraw() {
-  const char* type = std::getenv("TERM");
-  return isatty(STDERR_FILENO) == 1 && type != nullptr && std::string_view(type) != "dumb";
-}
-
 ProgressStyle effective_style(const OutputOptions& options) {
   if (options.quiet) return ProgressStyle::none;
   if (options.progress == ProgressStyle::automatic)
-    return terminal_can_redraw() ? ProgressStyle::bar : ProgressStyle::none;
+    return is_terminal(Stream::error) ? ProgressStyle::bar : ProgressStyle::none;
   return options.progress;
 }
 
