@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/same_bytes.h"
 #include "base/try.h"
 
 namespace vdisk::vhd {
@@ -59,7 +60,7 @@ bool is_torn(std::span<const std::byte> sector, std::span<const std::byte> bytes
   constexpr u64 unit = 64;
   for (u64 at = 0; at < sector.size(); at += unit) {
     const auto piece = sector.subspan(at, unit);
-    if (!is_zero(piece) && !std::ranges::equal(piece, bytes.subspan(at, unit))) return false;
+    if (!is_zero(piece) && !same_bytes(piece, bytes.subspan(at, unit))) return false;
   }
   return true;
 }

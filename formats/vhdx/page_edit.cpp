@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/same_bytes.h"
 #include "base/try.h"
 
 namespace vdisk::vhdx {
@@ -16,7 +17,7 @@ Status PageEdit::put(u64 offset, std::span<const std::byte> data) {
     VDISK_ASSIGN(Page * page, page_at(round_down(offset, page_size)));
     const auto room = std::span(page->data).subspan(offset % page_size);
     const auto part = data.first(std::min(data.size(), room.size()));
-    page->changed = page->changed || !std::ranges::equal(part, room.first(part.size()));
+    page->changed = page->changed || !same_bytes(part, room.first(part.size()));
     std::ranges::copy(part, room.begin());
     offset += part.size();
     data = data.subspan(part.size());

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "base/bytes.h"
 #include "base/checksum.h"
+#include "base/same_bytes.h"
 #include "base/try.h"
 #include "formats/vhdx/ids.h"
 #include "formats/vhdx/rules.h"
@@ -46,8 +48,8 @@ Result<Copy> select_copy(const File& file, RegionTable& table) {
   }
   table.used_copy = first_valid ? 0 : 1;
   table.other_valid = first_valid && second_valid;
-  table.copies_differ = table.other_valid && first != second;
-  return first_valid ? first : second;
+  table.copies_differ = table.other_valid && !same_bytes(first, second);
+  return first_valid ? std::move(first) : std::move(second);
 }
 
 Status validate_place(const Region& region, u64 entry_offset, u64 file_size) {

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/checksum.h"
 #include "base/exception_error.h"
+#include "base/same_bytes.h"
 #include "base/try.h"
 #include "engine/content.h"
 
@@ -66,7 +67,7 @@ class Compare {
   }
 
   void note_differences(u64 offset, std::span<const std::byte> a, std::span<const std::byte> b) {
-    if (std::equal(a.begin(), a.end(), b.begin())) return;
+    if (same_bytes(a, b)) return;
     if (!result_.first_difference) {
       const auto first = std::mismatch(a.begin(), a.end(), b.begin()).first;
       result_.first_difference = offset + static_cast<u64>(first - a.begin());
@@ -75,9 +76,7 @@ class Compare {
     for (u64 at = 0; at < a.size();) {
       const u64 length = std::min(a.size() - at, range_unit - (offset + at) % range_unit);
       const auto unit = a.subspan(at, length);
-      if (!std::equal(unit.begin(), unit.end(), b.subspan(at, length).begin())) {
-        on_difference_(offset + at, length);
-      }
+      if (!same_bytes(unit, b.subspan(at, length))) on_difference_(offset + at, length);
       at += length;
     }
   }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/checksum.h"
+#include "base/same_bytes.h"
 #include "base/try.h"
 #include "engine/content.h"
 
@@ -84,7 +85,7 @@ Result<bool> is_moved(const Disk& upper, const Disk& target, u64 size, Progress&
   const auto same = [&](u64 offset, std::span<const std::byte> piece) -> Result<bool> {
     const auto found = std::span(buffer).first(piece.size());
     VDISK_TRY(target.read(offset, found));
-    return std::ranges::equal(piece, found);
+    return same_bytes(piece, found);
   };
   return LayerWalk(upper, size, progress).run(zero, same);
 }

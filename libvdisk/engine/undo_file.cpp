@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/same_bytes.h"
 #include "base/try.h"
 #include "engine/undo_format.h"
 
@@ -114,7 +115,7 @@ Status check_piece(const File& image, const KeptPiece& kept, Bytes& now) {
   for (u64 n = 0; n < piece.sector_count(); ++n) {
     const auto sector = piece.sector(now, n);
     const bool old =
-        piece.old_is_zero ? is_zero(sector) : std::ranges::equal(sector, piece.sector(kept.old, n));
+        piece.old_is_zero ? is_zero(sector) : same_bytes(sector, piece.sector(kept.old, n));
     if (!old && !is_version(kept, n, crc32c(sector))) return changed_since(image, piece.offset);
   }
   return {};
