@@ -1,6 +1,8 @@
 /// The numbers of the C interface are those of Errc, for ever: new causes are added at its end.
 #include "capi/status.h"
 
+#include <bit>
+
 #include "vdisk/version.h"
 
 namespace vdisk::capi {
@@ -96,12 +98,14 @@ static_assert(number(Errc::chain_too_deep) == VDISK_CHAIN_TOO_DEEP);
 static_assert(number(Errc::internal) == VDISK_INTERNAL);
 constexpr int last_number = number(Errc::internal);
 
-}  // namespace
-
-Errc errc_of(vdisk_status status) {
-  const int value = static_cast<int>(status);
+/// Errc::internal for a number that no cause has. A caller in C may pass any, which C++ must not
+/// even look at as a vdisk_status: it is taken by its bytes.
+Errc errc_of(const vdisk_status& status) {
+  const int value = std::bit_cast<int>(status);
   return value >= 0 && value <= last_number ? static_cast<Errc>(value) : Errc::internal;
 }
+
+}  // namespace
 
 vdisk_status status_of(Errc code) {
   return static_cast<vdisk_status>(code);

@@ -9,8 +9,6 @@
 namespace vdisk::capi {
 
 [[nodiscard]] vdisk_status status_of(Errc code);
-/// Errc::internal for a number that no cause has.
-[[nodiscard]] Errc errc_of(vdisk_status status);
 
 /// Gives the error to the caller, if wanted; its number.
 vdisk_status report(Error error, vdisk_error** target) noexcept;
