@@ -72,6 +72,7 @@ Result<LocatorEntry> decode_entry(std::span<const std::byte> item, const RawPare
 
 Status validate_unique(const ParentLocator& locator, u64 file_offset) {
   std::vector<std::string_view> keys;
+  keys.reserve(locator.entries.size());
   for (const LocatorEntry& entry : locator.entries) keys.push_back(entry.key);
   std::ranges::sort(keys);
   const auto twice = std::ranges::adjacent_find(keys);

@@ -82,7 +82,7 @@ class Rebuild {
   Status rebuild_headers() {
     VDISK_ASSIGN(bool usable, has_usable_headers());
     if (usable) return {};
-    std::vector<std::byte> slots(2 * header_size);
+    std::vector<std::byte> slots(std::size_t{2} * header_size);
     for (std::size_t n = 0; n < 2; ++n) {
       const auto slot = std::span(slots).subspan(n * header_size, header_size);
       VDISK_TRY(view_.read_at(header_slot_offsets[n], slot));

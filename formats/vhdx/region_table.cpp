@@ -107,6 +107,7 @@ Result<bool> decode_entries(const Copy& copy, u64 copy_offset, u64 file_size, Re
 /// X20: each id once. Sorting keeps 2047 entries cheap.
 Status validate_unique(const RegionTable& table, u64 copy_offset) {
   std::vector<Guid> ids;
+  ids.reserve(table.regions.size());
   for (const Region& region : table.regions) ids.push_back(region.id);
   std::ranges::sort(ids);
   const auto twice = std::ranges::adjacent_find(ids);

@@ -206,7 +206,9 @@ std::string Judge::recover(Stage& stage, const std::map<std::string, u64>& diges
     if (!wrong.empty()) return at(path, "opened for writing", wrong);
     if (const auto closed = disk->close(); !closed) return at(path, "", closed.error().message);
   }
-  return {};
+  if (!scenario_.recovery) return {};
+  const auto done = scenario_.recovery(stage);
+  return done ? std::string() : "recovery: " + done.error().message;
 }
 
 std::string Judge::reopen(Stage& stage) const {

@@ -23,6 +23,9 @@ struct Scenario {
   /// What the judge does after a crash to have the operation done after all; null: job.
   std::function<Status(Stage&)> rerun = {};
 
+  /// What makes it good again after a crash where opening does not; the power may fail then, too.
+  std::function<Status(Stage&)> recovery = {};
+
   /// Another tool may read the disk, too.
   bool others_can_read = false;
   /// Part of the states that this scenario may have, compared with others.

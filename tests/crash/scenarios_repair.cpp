@@ -1,5 +1,6 @@
-/// repairs that end half-way. What could be read before can be read in every state, and a
-/// rerun leaves what an undisturbed repair leaves.
+/// repairs that end half-way. What could be read before can be read in every state, those
+/// included that a crash of the second repair leaves, and a rerun leaves what an undisturbed repair
+/// leaves.
 #include <stdexcept>
 
 #include <fmt/format.h>
@@ -92,6 +93,7 @@ Scenario repair_of(const DamagedImage& image) {
     stage.note(note_repaired(image));
     return {};
   };
+  scenario.recovery = scenario.job;
   return scenario;
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/same_bytes.h"
 #include "io/overlay_file.h"
 
 namespace vdisk::test {
@@ -83,12 +84,10 @@ long long first_lost_sector(const Content& before, const Content& after) {
     if (!before.readable[n]) continue;
     const bool kept = n < after.readable.size() && after.readable[n] &&
                       before.from_parent[n] == after.from_parent[n];
-    const auto offset = static_cast<std::ptrdiff_t>(n * sector_size);
-    if (!kept ||
-        !std::equal(before.bytes.begin() + offset, before.bytes.begin() + offset + sector_size,
-                    after.bytes.begin() + offset)) {
-      return static_cast<long long>(n);
-    }
+    if (!kept) return static_cast<long long>(n);
+    const auto was = std::span(before.bytes).subspan(n * sector_size, sector_size);
+    const auto is = std::span(after.bytes).subspan(n * sector_size, sector_size);
+    if (!same_bytes(was, is)) return static_cast<long long>(n);
   }
   return -1;
 }
