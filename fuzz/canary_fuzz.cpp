@@ -25,6 +25,6 @@ int believe(std::span<const std::byte> file) {
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const int found = believe(std::as_bytes(std::span(data, size)));
-  volatile int kept = found;
+  const volatile int kept = found;
   return kept - found;
 }

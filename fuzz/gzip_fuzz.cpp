@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   using namespace vdisk;
   fuzz::ByteReader input(std::as_bytes(std::span(data, size)));
   constexpr u8 most_probes = 16;
-  fuzz::ByteReader probes(input.bytes(3 * (input.byte() % most_probes)));
+  fuzz::ByteReader probes(input.bytes(std::size_t{3} * (input.byte() % most_probes)));
   const auto packed = input.rest();
   const auto base = std::make_shared<MemoryFile>("input");
   fuzz::require_success(base->write_at(0, packed), "write");

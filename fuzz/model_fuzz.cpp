@@ -34,13 +34,13 @@ constexpr u32 one_mib = mib;
 constexpr u32 two_mib = 2 * mib;
 constexpr std::array shapes{
     Shape{"vhd", ImageType::fixed, 0, 512, 300 * kib},
-    Shape{"vhd", ImageType::dynamic, half_mib, 512, 2 * mib + 5 * 512},
-    Shape{"vhd", ImageType::differencing, half_mib, 512, 2 * mib + 5 * 512},
+    Shape{"vhd", ImageType::dynamic, half_mib, 512, 2 * mib + u64{5} * 512},
+    Shape{"vhd", ImageType::differencing, half_mib, 512, 2 * mib + u64{5} * 512},
     Shape{"vhdx", ImageType::fixed, one_mib, 512, 2 * mib},
-    Shape{"vhdx", ImageType::dynamic, one_mib, 512, 4 * mib + 3 * 512},
-    Shape{"vhdx", ImageType::dynamic, one_mib, 4096, 4 * mib + 3 * 4096},
+    Shape{"vhdx", ImageType::dynamic, one_mib, 512, 4 * mib + u64{3} * 512},
+    Shape{"vhdx", ImageType::dynamic, one_mib, 4096, 4 * mib + u64{3} * 4096},
     Shape{"vhdx", ImageType::dynamic, two_mib, 512, 5 * mib},
-    Shape{"vhdx", ImageType::differencing, one_mib, 512, 4 * mib + 3 * 512},
+    Shape{"vhdx", ImageType::differencing, one_mib, 512, 4 * mib + u64{3} * 512},
 };
 
 /// 6 bytes: kind, position in 1/65536 of the disk, count of sectors, two parameters.
@@ -272,7 +272,7 @@ class Walk {
     model_.flushed();
     growing_to_ = size;
     if (operation.count >= 0x80) files_->crash_at({operation.count % 32u, operation.b});
-    ExpandOptions expand_options{
+    const ExpandOptions expand_options{
         .path = leaf_path(shape_), .size = size, .open = options(Access::read_write)};
     Progress progress;
     require_success(expand(expand_options, progress), "expand");

@@ -40,6 +40,7 @@ class Copy {
   Copy(const Disk& source, Disk& target, const CopyTask& task, Progress& progress)
       : source_(source),
         target_(target),
+        core_(DiskAccess::core(target)),
         progress_(progress),
         task_(task),
         buffer_(piece_size),
@@ -98,7 +99,7 @@ class Copy {
     const u64 limit = std::min(run.offset + run.length - offset, largest_clone);
     const u64 wanted = round_down(limit, zero_unit);
     if (wanted < smallest_clone || !is_aligned(from, zero_unit)) return u64{0};
-    VDISK_ASSIGN(const Extent place, target_.reserve(offset, wanted));
+    VDISK_ASSIGN(const Extent place, core_.leaf().reserve(offset, wanted));
     const u64 length = round_down(place.length, zero_unit);
     if (length < smallest_clone || !is_aligned(place.file_offset, zero_unit)) return u64{0};
     VDISK_ASSIGN(const bool cloned, target_.layer_file(0).clone_from(run.layer->image->file(), from,
@@ -109,7 +110,7 @@ class Copy {
     }
     refusals_ = 0;
     counts_.cloned_bytes += length;
-    VDISK_TRY(target_.commit({place.offset, length, State::data, place.file_offset}));
+    VDISK_TRY(core_.commit({place.offset, length, State::data, place.file_offset}));
     return length;
   }
 
@@ -143,6 +144,7 @@ class Copy {
 
   const Disk& source_;
   Disk& target_;
+  Disk::Core& core_;
   Progress& progress_;
   CopyTask task_;
   unsigned refusals_ = 0;  ///< since a clone succeeded

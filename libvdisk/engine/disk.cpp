@@ -122,12 +122,24 @@ Result<Extent> Disk::reserve(u64 offset, u64 limit) {
       return fail(Errc::write_protected,
                   fmt::format("{}: opened read-only", core_->layers.front().path.string()));
     }
-    return core_->named(core_->leaf().reserve(offset, limit));
+    const InFlight::Request request(core_->in_flight);  // until the place is known to be in use
+    auto place = core_->named(core_->leaf().reserve(offset, limit));
+    if (place) core_->reservations.add(*place);
+    return place;
   });
 }
 
 Status Disk::commit(const Extent& written) {
-  return core_->change([&] { return core_->commit(written); });
+  return core_->change([&]() -> Status {
+    if (!core_->reservations.settle(written)) {
+      return fail(Errc::invalid_argument,
+                  fmt::format("{}: {} bytes at guest offset {:#x}, file offset {:#x}: expected "
+                              "what was reserved before, and not committed yet",
+                              core_->layers.front().path.string(), written.length, written.offset,
+                              written.file_offset));
+    }
+    return core_->commit(written);
+  });
 }
 
 }  // namespace vdisk

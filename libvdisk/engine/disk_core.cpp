@@ -172,6 +172,10 @@ Status Disk::Core::flush_leaf() {
   auto flushed = named(leaf().flush());
   if (!flushed || !freed) return flushed;
   in_flight.wait_for_earlier();
+  if (reservations.any()) {  // the next flush gives it back
+    space_was_freed = true;
+    return {};
+  }
   leaf().reclaim();
   return {};
 }

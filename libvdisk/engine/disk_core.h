@@ -12,6 +12,7 @@
 #include "engine/disk_call.h"
 #include "engine/flush_group.h"
 #include "engine/in_flight.h"
+#include "engine/reservations.h"
 #include "vdisk/disk.h"
 
 namespace vdisk {
@@ -75,6 +76,7 @@ struct Disk::Core {
   bool complete = true;
   Access access = Access::read_only;
   mutable InFlight in_flight;
+  Reservations reservations;  ///< of callers that write payload themselves
   FlushGroup flushes;
   ChangeWatch changes;
   std::atomic<bool> space_was_freed = false;
