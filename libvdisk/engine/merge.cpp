@@ -1,11 +1,11 @@
 /// merge: moving what the upper layers of a chain hold into one of their ancestors.
 ///
 /// The leaf's view stays the same at every instant: what is written into the target is exactly what
-/// the layers above it cover already. A format whose content id changes with the content has the
-/// lowest merged layer accept the new id, durably, before the target gets it.
+/// the layers above it cover already, and in the end the target has the leaf's size. A format whose
+/// content id changes with the content has the lowest merged layer accept the new id, durably,
+/// before the target gets it.
 #include "engine/merge.h"
 
-#include <algorithm>
 #include <optional>
 
 #include <fmt/format.h>
@@ -32,8 +32,7 @@ class Merge {
       VDISK_TRY(expect_nothing_to_do(dependents.of_others));
     }
     if (options_.delete_children) {
-      const u64 target_size = std::max(target_plan().size, leaf_size());
-      VDISK_TRY(leaf_children_.open(plan_, dependents.of_leaf, target_size, options_));
+      VDISK_TRY(leaf_children_.open(plan_, dependents.of_leaf, options_));
     }
     if (!nothing_to_do_) VDISK_TRY(merge_content());
     return finish();
@@ -146,6 +145,8 @@ class Merge {
     progress_.phase("merge");
     progress_.expect(leaf_size());
     VDISK_ASSIGN(merged_bytes_, move_layers(*upper_, *target_, leaf_size(), progress_));
+    // What is behind the leaf's end is not to be seen: it must not come back with the leaf gone.
+    if (target.size() > leaf_size()) VDISK_TRY(target.shrink(leaf_size()));
     return {};
   }
 

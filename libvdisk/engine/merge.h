@@ -9,8 +9,8 @@ namespace vdisk {
 /// The leaf's own children, opened and locked before anything changes, to be linked past the leaf.
 class LeafChildren {
  public:
-  /// Refuses (has_children) children that would not read the same on a parent of `parent_size`.
-  Status open(const MergePlan& plan, const std::vector<ChildImage>& images, u64 parent_size,
+  /// Refuses (has_children) children that are smaller than the merged leaf and may not be.
+  Status open(const MergePlan& plan, const std::vector<ChildImage>& images,
               const MergeOptions& options);
   /// Links all of them to the target, one after the other; each link is durable at once.
   Result<std::vector<std::filesystem::path>> link_to(const LinkTarget& target,

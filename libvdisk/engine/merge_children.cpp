@@ -8,22 +8,11 @@
 
 namespace vdisk {
 
-namespace {
-
-/// Behind the leaf's end a child sees zeros: a larger parent must not bring other bytes to light.
-bool reads_the_same(const MergePlan& plan, const ChildImage& image, u64 parent_size) {
-  const u64 leaf_size = plan.leaf().size;
-  if (parent_size > leaf_size && image.size > leaf_size) return false;
-  return image.link.larger_parent_allowed || parent_size <= image.size;
-}
-
-}  // namespace
-
 Status LeafChildren::open(const MergePlan& plan, const std::vector<ChildImage>& images,
-                          u64 parent_size, const MergeOptions& options) {
+                          const MergeOptions& options) {
   std::vector<ChildImage> lost;
   for (const ChildImage& image : images) {
-    if (!reads_the_same(plan, image, parent_size)) {
+    if (!image.link.larger_parent_allowed && plan.leaf().size > image.size) {
       lost.push_back(image);
       continue;
     }

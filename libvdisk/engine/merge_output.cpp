@@ -43,7 +43,7 @@ class MergeIntoNew {
     if (!dependents.of_others.empty() && !options_.force_siblings) {
       return refuse_dependents(plan_, dependents.of_others);
     }
-    return leaf_children_.open(plan_, dependents.of_leaf, plan_.leaf().size, options_);
+    return leaf_children_.open(plan_, dependents.of_leaf, options_);
   }
 
   Status open_chain_again() {

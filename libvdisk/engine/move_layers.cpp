@@ -77,7 +77,7 @@ Result<u64> move_layers(const Disk& upper, Disk& target, u64 size, Progress& pro
 }
 
 Result<bool> is_moved(const Disk& upper, const Disk& target, u64 size, Progress& progress) {
-  if (target.size() < size) return false;
+  if (target.size() != size) return false;
   std::vector<std::byte> buffer(piece_size);
   const auto zero = [&](u64 offset, u64 length) {
     return reads_zero(target, offset, length, buffer);

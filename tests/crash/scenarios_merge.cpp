@@ -17,6 +17,7 @@ struct Merging {
   bool vhdx = false;
   u64 levels = 1;  ///< merged into the base
   bool remove = false;
+  bool cut = false;  ///< the leaf is smaller than the base, which gets its size
 };
 
 class MergeStage {
@@ -60,6 +61,7 @@ class MergeStage {
       stage.expect_view(path(level), path(level - 1));
       fill(stage, level);
     }
+    if (merging_.cut) cut_leaf(stage);
     if (!merging_.remove) return;
     for (u64 level = 1; level <= merging_.levels; ++level) {
       stage.expectation.views.at(path(level)).may_be_absent = true;
@@ -77,6 +79,7 @@ class MergeStage {
             model.issue(step.offset, step.length, value);
           });
         }
+        if (this_.merging_.cut) model.issue_size(this_.cut_size());
       }
       return false;
     });
@@ -94,6 +97,7 @@ class MergeStage {
     VDISK_TRY(vdisk::merge(options, progress));
     stage.note([base = path(0)](Expectation& expectation) {
       expectation.views.at(base).model.settle();
+      expectation.views.at(base).model.settle_size();
       return true;
     });
     return {};
@@ -115,6 +119,23 @@ class MergeStage {
     for (const Step& step : all) {
       if (!guest.perform(step)) throw std::runtime_error(describe(step));
     }
+  }
+
+  /// Inside a block that the leaf holds a part of.
+  [[nodiscard]] u64 cut_size() const { return 3 * block_size(kind_) + 1024; }
+
+  void cut_leaf(Stage& stage) const {
+    ShrinkOptions options;
+    options.path = leaf();
+    options.size = cut_size();
+    options.allow_data_loss = true;
+    options.open = stage.options();
+    Progress progress;
+    const auto shrunk = vdisk::shrink(options, progress);
+    if (!shrunk) throw std::runtime_error(shrunk.error().message);
+    GuestModel& model = stage.expectation.views.at(leaf()).model;
+    model.issue_size(cut_size());
+    model.settle_size();
   }
 
   /// A leaf that is gone has left everything in the base.
@@ -143,8 +164,9 @@ Scenario merge(const Merging& merging) {
   Scenario scenario;
   scenario.id = merging.id;
   scenario.title =
-      fmt::format("merge {} level{} of {}{}", merging.levels, merging.levels == 1 ? "" : "s",
-                  merging.vhdx ? "VHDX" : "VHD", merging.remove ? ", children removed" : "");
+      fmt::format("merge {} level{} of {}{}{}", merging.levels, merging.levels == 1 ? "" : "s",
+                  merging.vhdx ? "VHDX" : "VHD", merging.remove ? ", children removed" : "",
+                  merging.cut ? " into a larger parent" : "");
   scenario.prepare = [merge_stage](Stage& stage) { merge_stage.prepare(stage); };
   scenario.job = [merge_stage](Stage& stage) { return merge_stage.merge(stage); };
   return scenario;
@@ -160,6 +182,7 @@ std::vector<Scenario> merge_scenarios() {
     scenarios.push_back(merge({.id = "X-22", .vhdx = vhdx, .levels = 3}));
     scenarios.push_back(merge({.id = "X-22", .vhdx = vhdx, .levels = 2, .remove = true}));
   }
+  scenarios.push_back(merge({.id = "X-21", .vhdx = true, .cut = true}));
   return scenarios;
 }
 

@@ -159,6 +159,65 @@ TEST_CASE("a parent smaller than the child grows, and hides nothing of the leaf'
   }
 }
 
+namespace {
+
+/// A VHDX whose child was cut below its size and holds zeros over a part of what it shows.
+struct SmallerChild {
+  explicit SmallerChild(ImageType base_type) {
+    Target target;
+    target.type = base_type;
+    base = place.create("base.vhdx", disk_size, target);
+    write_and_close(place, base, 0, filled(disk_size, 1));
+    child = place.snapshot(base, "child.vhdx", blocks_of(mib));
+    write_and_close(place, child, mib, filled(mib, 2));
+    ShrinkOptions smaller;
+    smaller.path = child;
+    smaller.size = 3 * mib + sector;
+    smaller.allow_data_loss = true;
+    smaller.open = place.options(Access::read_write);
+    Progress progress;
+    const auto shrunk = shrink(smaller, progress);
+    REQUIRE_MESSAGE(shrunk, shrunk.error().message);
+    view = read(place.open(child), 0, *smaller.size);
+  }
+
+  MemoryPlace place;
+  std::filesystem::path base;
+  std::filesystem::path child;
+  std::vector<std::byte> view;
+};
+
+}  // namespace
+
+TEST_CASE("a parent larger than the child is cut: what the child hid does not come back") {
+  for (const ImageType type : {ImageType::dynamic, ImageType::fixed}) {
+    const SmallerChild images(type);
+    auto options = merge_options(images.place, images.child);
+    options.delete_children = true;
+    CHECK(outcome(options) == Errc::success);
+    const auto merged = images.place.open(images.base);
+    REQUIRE(merged.size() == images.view.size());
+    CHECK(read(merged, 0, merged.size()) == images.view);
+    CHECK(images.place.check(images.base).clean());
+    CHECK_FALSE(images.place.files->identity(images.child).has_value());
+  }
+}
+
+TEST_CASE("P13: merge into a larger parent, canceled at every step, keeps the child's view") {
+  const SmallerChild images(ImageType::dynamic);
+  const auto options = merge_options(images.place, images.child);
+  const auto steps =
+      test::cancel_at_every_step([&](Progress& progress) { return merge(options, progress); },
+                                 [&] {
+                                   const auto child = images.place.open(images.child);
+                                   CHECK(read(child, 0, child.size()) == images.view);
+                                   CHECK(images.place.check(images.base).clean());
+                                   CHECK(images.place.check(images.child).clean());
+                                 });
+  CHECK(steps >= 3);
+  CHECK(images.place.open(images.base).size() == images.view.size());
+}
+
 TEST_CASE("what cannot be merged is refused, and no file changes") {
   for (const std::string& extension : extensions) {
     CAPTURE(extension);
