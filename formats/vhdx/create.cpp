@@ -145,6 +145,12 @@ Status complete_sector_sizes(CreateSpec& spec) {
 }
 
 Status validate_virtual_size(const CreateSpec& spec) {
+  if (spec.parent && spec.virtual_size < spec.parent->geometry.virtual_size) {
+    return fail(Errc::invalid_argument,
+                fmt::format("virtual size: {} bytes, expected at least the {} bytes of the parent "
+                            "(a child can be shrunk later)",
+                            spec.virtual_size, spec.parent->geometry.virtual_size));
+  }
   if (spec.virtual_size != 0 && spec.virtual_size <= max_virtual_size &&
       is_aligned(spec.virtual_size, *spec.logical_sector_size)) {
     return {};

@@ -142,13 +142,14 @@ TEST_CASE("a child does not grow over bytes of a larger parent that it hides") {
   const MemoryPlace place;
   const auto base = place.create("base.vhdx", 16 * mib);
   write_and_close(place, base, 0, filled(16 * mib, 1));
-  CreateOptions smaller;
-  smaller.target.path = "/disks/child.vhdx";
-  smaller.parent = base;
+  const auto child = place.snapshot(base, "child.vhdx");
+  ShrinkOptions smaller;
+  smaller.path = child;
   smaller.size = 4 * mib;
-  smaller.open = place.options();
+  smaller.allow_data_loss = true;
+  smaller.open = place.options(Access::read_write);
   Progress progress;
-  REQUIRE(create(smaller, progress));
-  CHECK(outcome(expand_options(place, smaller.target.path, 8 * mib)) == Errc::parent_size_mismatch);
-  CHECK(place.open(smaller.target.path).size() == 4 * mib);
+  REQUIRE(shrink(smaller, progress));
+  CHECK(outcome(expand_options(place, child, 8 * mib)) == Errc::parent_size_mismatch);
+  CHECK(place.open(child).size() == 4 * mib);
 }

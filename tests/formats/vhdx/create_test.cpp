@@ -128,6 +128,9 @@ TEST_CASE("complete refuses what the format cannot hold") {
   CHECK(complete_error({.type = ImageType::differencing, .virtual_size = gib}) ==
         Errc::invalid_argument);
   CHECK(complete_error(child_spec()) == Errc::success);
+  auto smaller = child_spec();
+  smaller.virtual_size = 10 * gib - 4096;
+  CHECK(complete_error(smaller) == Errc::invalid_argument);
   auto other_format = child_spec();
   other_format.parent->format = "vhd";
   CHECK(complete_error(other_format) == Errc::invalid_argument);
