@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 
 #include "base/try.h"
+#include "io/file_attributes.h"
 #include "io/os_error.h"
 #include "io/posix_file.h"
 #include "io/temporary_file.h"
@@ -92,14 +93,6 @@ std::unexpected<Error> refuse(const std::string& name, std::string_view why) {
   return fail(Errc::parent_access_denied, fmt::format("{}: {}", name, why));
 }
 
-/// Permission bits that a replaced file had, so that replacing changes the content only.
-void keep_mode(int descriptor, const fs::path& target) {
-  struct stat status{};
-  constexpr mode_t permissions = 07777;
-  if (::stat(target.c_str(), &status) == 0)
-    (void)::fchmod(descriptor, status.st_mode & permissions);
-}
-
 Status rename_without_clobber(const fs::path& from, const fs::path& to) {
   const auto call = [&] {
     return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
@@ -176,7 +169,7 @@ Status PosixFileSystem::publish(File& file, const fs::path& target, bool replace
     return fail(Errc::invalid_handle, fmt::format("{}: not a temporary file", file.name()));
   }
   if (replace) {
-    keep_mode(temporary->descriptor(), target);
+    keep_attributes(temporary->descriptor(), target);
     VDISK_TRY(rename_over(temporary->path(), target));
   } else {
     VDISK_TRY(rename_without_clobber(temporary->path(), target));
