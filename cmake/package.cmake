@@ -61,7 +61,9 @@ vdisk_package(libvdisk0 libs ""
  Reads and writes virtual disks of the formats VHD and VHDX: fixed, dynamic and
  differencing ones, with chains of parents. What was flushed survives a power
  cut at any moment.")
-vdisk_package(libvdisk-dev libdevel "libvdisk0 (= ${PROJECT_VERSION})"
+# Also with the shared library: pkg-config and CMake look for what the static one needs.
+vdisk_package(libvdisk-dev libdevel
+  "libvdisk0 (= ${PROJECT_VERSION}), libfmt-dev, libisal-dev, nettle-dev, zlib1g-dev"
   "VHD and VHDX virtual disk images - development files
  Headers of the C and C++ interfaces, the static library, and what CMake and
  pkg-config need to find them.")

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include <doctest/doctest.h>
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 using namespace vdisk;

@@ -18,7 +18,14 @@ done
 lintian --allow-root --fail-on error --tag-display-limit 0 "$work"/debs/*.deb || exit 1
 
 dpkg-deb -f "$work"/debs/libvdisk0_*.deb Depends | grep -q libc6
-dpkg-deb -f "$work"/debs/libvdisk-dev_*.deb Depends | grep -q 'libvdisk0 (='
+needed=$(dpkg-deb -f "$work"/debs/libvdisk-dev_*.deb Depends)
+grep -q 'libvdisk0 (=' <<<"$needed"
+# Every module that vdisk.pc asks for comes with a package that libvdisk-dev asks for.
+pc=$(dpkg-deb --fsys-tarfile "$work"/debs/libvdisk-dev_*.deb | tar -xO --wildcards '*/vdisk.pc')
+for module in $(sed -n 's/^Requires.*: //p' <<<"$pc"); do
+  owner=$(dpkg -S "*/pkgconfig/$module.pc" | sed 's/:.*//' | sort -u)
+  grep -qw -- "$owner" <<<"$needed" || { echo "libvdisk-dev does not ask for $owner"; exit 1; }
+done
 
 root=$work/root
 mkdir -p "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/info" "$root/etc"
