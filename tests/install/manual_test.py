@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import unittest
 
 TOOL, FOLDER = sys.argv.pop(1), sys.argv.pop(1)
@@ -51,13 +52,13 @@ class Pages(unittest.TestCase):
 
 
 class Completions(unittest.TestCase):
-    def complete(self, *words):
+    def complete(self, *words, cwd=None):
         """What bash offers for the last word."""
         quoted = " ".join(f"'{word}'" for word in words)
-        script = (f". {FOLDER}/completions/bash/vdisk-tool; COMP_WORDS=({quoted}); "
+        script = (f". {os.path.abspath(FOLDER)}/completions/bash/vdisk-tool; COMP_WORDS=({quoted}); "
                   f"COMP_CWORD={len(words) - 1}; _vdisk_tool; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
-        return subprocess.run(["bash", "-c", script], check=True, text=True,
-                              stdout=subprocess.PIPE).stdout.split()
+        return subprocess.run(["bash", "-c", script], check=True, text=True, cwd=cwd,
+                              stdout=subprocess.PIPE).stdout.splitlines()
 
     def test_bash(self):
         self.assertEqual(set(self.complete("vdisk-tool", "")), set(VERBS) | {"help", "--help",
@@ -68,6 +69,24 @@ class Completions(unittest.TestCase):
                          {"dynamic", "fixed", "differencing"})
         self.assertIn("64G", self.complete("vdisk-tool", "create", "--size", ""))
         self.assertEqual(self.complete("vdisk-tool", "help", "mer"), ["merge"])
+        self.assertEqual(self.complete("vdisk-tool", "create", "--size", "6"),
+                         ["6K", "6M", "6G", "6T"])
+        self.assertEqual(self.complete("vdisk-tool", "create", "--size", "=", "10"),
+                         ["10K", "10M", "10G", "10T"])
+        self.assertEqual(self.complete("vdisk-tool", "create", "--type", "="),
+                         ["dynamic", "fixed", "differencing"])
+        self.assertEqual(self.complete("vdisk-tool", "info", "--format", "vhd"), ["vhd", "vhdx"])
+
+    def test_bash_offers_whole_names_of_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "my images"))
+            for name in ("my disk.vhdx", "*.raw"):
+                with open(os.path.join(folder, name), "w", encoding="utf-8"):
+                    pass
+            self.assertEqual(set(self.complete("vdisk-tool", "info", "my", cwd=folder)),
+                             {"my disk.vhdx", "my images"})
+            self.assertEqual(self.complete("vdisk-tool", "info", "--parent-root", "m",
+                                           cwd=folder), ["my images"])
 
     def test_zsh_is_well_formed(self):
         done = subprocess.run(["zsh", "-n", f"{FOLDER}/completions/zsh/_vdisk-tool"],
