@@ -43,7 +43,7 @@ std::optional<fs::path> find_moved_parent(const Layer& child, FileSystem& file_s
   const auto names = file_system.list(absolute->parent_path());
   if (!names) return std::nullopt;
   for (const fs::path& name : *names) {
-    const fs::path path = absolute->parent_path() / name.filename();
+    fs::path path = absolute->parent_path() / name.filename();
     auto file = file_system.open(path, {});
     if (file && has_identity(path, *std::move(file), *link)) return path;
   }

@@ -84,6 +84,7 @@ Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system
                                                          const ChildSearch& search) {
   VDISK_ASSIGN(const auto images, find_child_images(file_system, search));
   std::vector<std::filesystem::path> paths;
+  paths.reserve(images.size());
   for (const ChildImage& image : images) paths.push_back(image.path);
   return paths;
 }

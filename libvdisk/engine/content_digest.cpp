@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "base/try.h"
@@ -81,10 +82,11 @@ class Sha256Sink {
 };
 
 template <class Sink>
-Result<Digest> digest_of(const Disk& disk, u64 size, std::string algorithm, Progress& progress) {
+Result<Digest> digest_of(const Disk& disk, u64 size, std::string_view algorithm,
+                         Progress& progress) {
   Sink sink;
   VDISK_TRY(walk_chunks(disk, size, sink, progress));
-  return Digest{.algorithm = std::move(algorithm),
+  return Digest{.algorithm = std::string(algorithm),
                 .hex = sink.finish(size),
                 .virtual_size = size,
                 .bytes_hashed = sink.bytes_read()};

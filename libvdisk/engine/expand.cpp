@@ -56,9 +56,11 @@ class Expand {
  private:
   Status look_at_table() {
     auto table = read_partitions(disk_);
-    if (table) table_ = *std::move(table);
-    // Growing does not need to know; moving does.
-    if (!table && options_.fix_gpt) return std::unexpected(std::move(table).error());
+    if (table) {
+      table_ = *std::move(table);
+    } else if (options_.fix_gpt) {  // growing does not need to know, moving does
+      return std::unexpected(std::move(table).error());
+    }
     if (table_.gpt && options_.fix_gpt && !table_.fits(options_.size)) return refuse_no_room();
     VDISK_ASSIGN(move_, plan_gpt(disk_, table_, options_.size));
     const bool only_backup = table_.gpt && !table_.gpt->primary;
