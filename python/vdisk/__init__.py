@@ -11,12 +11,13 @@ Needs the shared library (libvdisk.so.0) and nothing else; VDISK_LIBRARY names a
 from ._native import VdiskError, library
 from .chains import changes, diff, make_manifest, rebase, relink, tree
 from .disk import Disk, Extent, Layer
-from .job import (Changes, Checked, Compacted, Comparison, Created, Digest, Job, Merged, Mirror,
-                  Range, Rebased, Relinked, Repaired, Resized, Salvaged, Status, TreeImage)
+from .job import Job, Mirror, Status
 from .manifest import Manifest
 from .metadata import Item, get_metadata, list_metadata, remove_metadata, set_metadata
 from .operations import (check, compact, compare, convert, create, expand, hash, merge, repair,
                          resize, salvage, shrink)
+from .outputs import (Changes, Checked, Compacted, Comparison, Created, Digest, Merged, Range,
+                      Rebased, Relinked, Repaired, Resized, Salvaged, TreeImage)
 
 __version__: str = library.vdisk_version().decode()
 __all__ = ["Changes", "Checked", "Compacted", "Comparison", "Created", "Digest", "Disk", "Extent",

@@ -2,15 +2,43 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
+import operator
 import os
 from ctypes import (POINTER, Structure, Union, byref, c_char, c_char_p, c_int, c_size_t, c_uint8,
                     c_uint32, c_uint64, c_void_p)
+from typing import Any, Callable, SupportsIndex
 
 SONAME = "libvdisk.so.0"
 
+# Numbers of vdisk_status.h that the package itself decides on.
+END_OF_FILE = 9
+TIMED_OUT = 19
+PENDING = 25
+NOT_FOUND = 26
 
-class OpenOptions(Structure):
+
+def unsigned(value: SupportsIndex, bits: int, name: str) -> int:
+    """The value as C will see it: ctypes itself would cut off what does not fit."""
+    number = operator.index(value)
+    if not 0 <= number < 1 << bits:
+        raise OverflowError(f"{name}: {number}, expected 0 to 2**{bits} - 1")
+    return number
+
+
+class Options(Structure):
+    """A structure that the caller fills: begins with its size, and refuses what does not fit."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(struct_size=ctypes.sizeof(self), **values)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind = dict(self._fields_).get(name)
+        if kind in (c_uint32, c_uint64, c_size_t):
+            value = unsigned(value, 8 * ctypes.sizeof(kind), name)
+        super().__setattr__(name, value)
+
+
+class OpenOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("access", c_uint32), ("read_log", c_uint32),
                 ("parents", c_uint32), ("no_lock", c_uint32), ("vhd_size_by_chs", c_uint32),
                 ("allow_device", c_uint32), ("format", c_char_p), ("parent", c_char_p),
@@ -36,20 +64,20 @@ class Progress(Structure):
                 ("completion_value", c_uint64)]
 
 
-class Target(Structure):
+class Target(Options):
     _fields_ = [("struct_size", c_size_t), ("path", c_char_p), ("format", c_char_p),
                 ("type", c_uint32), ("block_size", c_uint32), ("logical_sector_size", c_uint32),
                 ("physical_sector_size", c_uint32), ("id", POINTER(c_uint8)),
                 ("replace", c_uint32), ("reserved", c_uint32)]
 
 
-class MergeOptions(Structure):
+class MergeOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("depth", c_uint32), ("all", c_uint32),
                 ("base", c_char_p), ("delete_children", c_uint32), ("force_siblings", c_uint32),
                 ("output", POINTER(Target))]
 
 
-class RebaseOptions(Structure):
+class RebaseOptions(Options):
     _fields_ = [("struct_size", c_size_t), ("force_identity", c_uint32), ("dry_run", c_uint32),
                 ("digest", c_char_p), ("windows_path", c_char_p)]
 
@@ -159,10 +187,11 @@ _MANIFEST = c_void_p
 _ID = POINTER(c_uint8)
 
 # name: (result, arguments)
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "vdisk_version": (c_char_p, []),
     "vdisk_status_name": (c_char_p, [c_int]),
     "vdisk_status_kind": (c_char_p, [c_int]),
+    "vdisk_error_status": (c_int, [c_void_p]),
     "vdisk_error_message": (c_char_p, [c_void_p]),
     "vdisk_error_os_error": (c_int, [c_void_p]),
     "vdisk_error_offset": (c_int, [c_void_p, POINTER(c_uint64)]),
@@ -248,19 +277,28 @@ library = _load()
 class VdiskError(OSError):
     """A refusal of the library: `code` and `kind` are stable names, `offset` a place in a file."""
 
+    code: str
+    kind: str
+    message: str
+    offset: int | None
+
     def __init__(self, status: int, message: str, os_error: int = 0,
                  offset: int | None = None) -> None:
         super().__init__(os_error or None, message)
-        self.code: str = library.vdisk_status_name(status).decode()
-        self.kind: str = library.vdisk_status_kind(status).decode()
+        self._given = (status, message, os_error, offset)
+        self.code = library.vdisk_status_name(status).decode()
+        self.kind = library.vdisk_status_kind(status).decode()
         self.message = message
         self.offset = offset
 
     def __str__(self) -> str:
         return self.message
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._given, self.__dict__
 
-def call(function, *arguments) -> None:
+
+def call_with_error(function: Callable[..., int], *arguments: Any) -> None:
     """Calls a function whose last argument is a vdisk_error **; raises what it reports."""
     error = c_void_p()
     status = function(*arguments, byref(error))

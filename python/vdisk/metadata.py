@@ -4,10 +4,14 @@ from __future__ import annotations
 import ctypes
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from . import _native as native
-from ._native import call, library
-from ._options import Path, encoded, open_options
+from ._native import call_with_error, library
+from ._options import Buffer, ImageOptions, Path, encoded, open_options
+
+if TYPE_CHECKING:
+    from ._options import Unpack
 
 _MAX_ITEMS = 2048  # what the format allows
 _MAX_LENGTH = 1 << 20
@@ -22,34 +26,40 @@ class Item:
     is_required: bool
 
 
-def _bytes_of(id: uuid.UUID):
+def _bytes_of(id: uuid.UUID) -> ctypes.Array[ctypes.c_uint8]:
     return (ctypes.c_uint8 * 16)(*id.bytes)
 
 
-def list_metadata(path: Path, **options) -> list[Item]:
+def list_metadata(path: Path, **options: Unpack[ImageOptions]) -> list[Item]:
+    """The items of an image, those of its format, too."""
     items = (native.MetadataItem * _MAX_ITEMS)()
     count = ctypes.c_uint64(_MAX_ITEMS)
-    call(library.vdisk_metadata_list, encoded(path), ctypes.byref(open_options(**options)), items,
-         ctypes.byref(count))
+    call_with_error(library.vdisk_metadata_list, encoded(path),
+                    ctypes.byref(open_options(**options)), items, ctypes.byref(count))
     return [Item(uuid.UUID(bytes=bytes(item.id)), item.length, bool(item.is_user),
                  bool(item.is_virtual_disk), bool(item.is_required))
             for item in items[:count.value]]
 
 
-def get_metadata(path: Path, id: uuid.UUID, *, is_user: bool = True, **options) -> bytes:
+def get_metadata(path: Path, id: uuid.UUID, *, is_user: bool = True,
+                 **options: Unpack[ImageOptions]) -> bytes:
+    """The content of an item."""
     data, length = ctypes.create_string_buffer(_MAX_LENGTH), ctypes.c_uint64(_MAX_LENGTH)
-    call(library.vdisk_metadata_get, encoded(path), _bytes_of(id), int(is_user),
-         ctypes.byref(open_options(**options)), data, ctypes.byref(length))
+    call_with_error(library.vdisk_metadata_get, encoded(path), _bytes_of(id), int(is_user),
+                    ctypes.byref(open_options(**options)), data, ctypes.byref(length))
     return data.raw[:length.value]
 
 
-def set_metadata(path: Path, id: uuid.UUID, content: bytes, *, is_virtual_disk: bool = False,
-                 force: bool = False, **options) -> None:
+def set_metadata(path: Path, id: uuid.UUID, content: Buffer, *, is_virtual_disk: bool = False,
+                 force: bool = False, **options: Unpack[ImageOptions]) -> None:
     """Adds or replaces a user item; durable when it returns."""
-    call(library.vdisk_metadata_set, encoded(path), _bytes_of(id), content, len(content),
-         int(is_virtual_disk), int(force), ctypes.byref(open_options(**options)))
+    data = memoryview(content).tobytes()
+    call_with_error(library.vdisk_metadata_set, encoded(path), _bytes_of(id), data, len(data),
+                    int(is_virtual_disk), int(force), ctypes.byref(open_options(**options)))
 
 
-def remove_metadata(path: Path, id: uuid.UUID, *, force: bool = False, **options) -> None:
-    call(library.vdisk_metadata_remove, encoded(path), _bytes_of(id), int(force),
-         ctypes.byref(open_options(**options)))
+def remove_metadata(path: Path, id: uuid.UUID, *, force: bool = False,
+                    **options: Unpack[ImageOptions]) -> None:
+    """Removes a user item; durable when it returns."""
+    call_with_error(library.vdisk_metadata_remove, encoded(path), _bytes_of(id), int(force),
+                    ctypes.byref(open_options(**options)))
