@@ -1,31 +1,18 @@
 #!/usr/bin/env python3
-"""The Python package against the built library (VDISK_LIBRARY, PYTHONPATH)."""
+"""The Python package against the built library (VDISK_LIBRARY, PYTHONPATH).
+
+Run as a program it runs the tests beside it, too.
+"""
 import array
 import hashlib
 import os
 import select
-import shutil
-import tempfile
 import threading
 import unittest
 import uuid
 
 import vdisk
-
-MIB = 1 << 20
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="vdisk-python-")
-        self.addCleanup(shutil.rmtree, self.folder)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def make(self, name, size=8 * MIB, **options):
-        vdisk.create(self.path(name), size, **options).wait()
-        return self.path(name)
+from case import MIB, Case
 
 
 class Toolbox(Case):
@@ -309,4 +296,5 @@ class Jobs(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    folder = os.path.dirname(os.path.abspath(__file__))
+    unittest.main(module=None, argv=[__file__, "discover", "-s", folder, "-p", "*_test.py"])
