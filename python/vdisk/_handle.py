@@ -90,7 +90,7 @@ class Handle:
                     prepare(pointer)
                 if not self._wait_until_left():
                     return
-                self._pointer = None  # before: an interrupt may lose the object, never free it twice
+                self._pointer = None  # before: an interrupt may lose it, never free it twice
                 finish(pointer)
             except VdiskError as error:
                 if error.code == "operation_in_progress":

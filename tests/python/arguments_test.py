@@ -182,8 +182,8 @@ class Times(Case):
 
     def test_infinity_and_none_wait_for_the_end(self):
         for timeout in (math.inf, None, 1e300, 2**70):
-            self.assertEqual(vdisk.hash(self.make("a.vhdx", replace=True)).wait(timeout).virtual_size,
-                             8 * MIB)
+            job = vdisk.hash(self.make("a.vhdx", replace=True))
+            self.assertEqual(job.wait(timeout).virtual_size, 8 * MIB)
 
     def test_what_is_no_time_is_refused(self):
         with vdisk.hash(self.make("a.vhdx")) as job:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Handles of the Python package: threads, signals, the garbage collector, copies, forks, the end."""
+"""Handles of the Python package: threads, signals, garbage, copies, forks, the end."""
 import copy
 import gc
 import os
@@ -118,7 +118,7 @@ class Threads(Case):
             self.assertEqual({type(error) for error in finish()}, {ValueError})
 
     def test_jobs_end_while_others_wait(self):
-        for _ in range(20):
+        for _ in range(10):
             with self.endless() as job:
                 begun = threading.Event()
                 finish = self.in_threads(4, lambda: (begun.set(), job.wait()))
@@ -159,11 +159,18 @@ class Threads(Case):
 class Garbage(Case):
     def test_the_order_of_the_collector_does_not_matter(self):
         path = self.make("a.vhdx", 64 * MIB)
+        freed = []
+
+        def record(name, handle):
+            free = handle._free
+            handle._free = lambda pointer: (freed.append(name), free(pointer))
 
         class Backup:
             def __init__(self, copy_path):
                 self.disk = vdisk.Disk(path, writable=True)
                 self.mirror = self.disk.mirror(copy_path)
+                record("disk", self.disk._handle)
+                record("mirror", self.mirror._handle)
                 self.on_event = self.handle
 
             def handle(self):
@@ -171,6 +178,7 @@ class Garbage(Case):
         for number in range(10):
             Backup(self.path(f"{number}.vhd"))
             gc.collect()
+        self.assertEqual(freed, ["mirror", "disk"] * 10)
         with vdisk.Disk(path, writable=True):  # nobody holds its lock
             pass
         self.assertEqual([name for name in os.listdir(self.folder) if name.endswith(".vhd")], [])
@@ -319,10 +327,15 @@ for status in job: print(status.operation_status)
 vdisk.create("a.vhdx", 64 << 20).wait()
 disk = vdisk.Disk("a.vhdx", writable=True)
 mirror = disk.mirror("copy.vhd")
+threading.Thread(target=mirror.wait, daemon=True).start()
+while not mirror.in_step or not mirror._handle._inside: pass
 """)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["a.vhdx", "big.vhdx"])
 
     def test_a_child_of_a_fork_leaves_the_job_to_its_parent(self):
         said = self.run_program(self.START + """
+threading.Thread(target=job.wait, daemon=True).start()
+while not job._handle._inside: pass
 child = os.fork()
 if child == 0:
     with job: pass
