@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "formats/split_parts.h"
+
 namespace vdisk {
 
 namespace {
@@ -21,12 +23,6 @@ constexpr std::array known_neighbours{
               .id = "replication",
               .message = "Hyper-V replicates this image (.hrl): what is changed here does not "
                          "reach the replica; resynchronise it afterwards"},
-    Neighbour{.extension = ".v01",
-              .replaces = ".vhd",
-              .refuses = true,
-              .id = "split-image",
-              .message = "the first part of a split image (.v01 lies beside it), expected a whole "
-                         "one: join the parts, first to last, into one file"},
 };
 
 struct ForeignFile {
@@ -39,9 +35,6 @@ constexpr std::array foreign_files{
     ForeignFile{".rct", "change tracking of Hyper-V, no image; open the image beside it"},
     ForeignFile{".mrt", "change tracking of Hyper-V, no image; open the image beside it"},
     ForeignFile{".hrl", "a replication log of Hyper-V, no image; open the image beside it"},
-    ForeignFile{".v01",
-                "a later part of a split image; join the parts, first to last, into one "
-                "file and open that"},
 };
 
 bool equals_in_any_case(std::string_view text, std::string_view lower) {
@@ -50,19 +43,24 @@ bool equals_in_any_case(std::string_view text, std::string_view lower) {
   });
 }
 
+const ForeignFile* find_foreign_file(std::string_view extension) {
+  for (const ForeignFile& file : foreign_files) {
+    if (equals_in_any_case(extension, file.extension)) return &file;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::span<const Neighbour> neighbours() noexcept {
   return known_neighbours;
 }
 
-bool concerns(const Neighbour& neighbour, std::string_view extension) {
-  return neighbour.replaces.empty() || equals_in_any_case(extension, neighbour.replaces);
-}
-
 std::optional<std::string_view> describe_foreign_file(std::string_view extension) {
-  for (const ForeignFile& file : foreign_files) {
-    if (equals_in_any_case(extension, file.extension)) return file.description;
+  if (const auto* file = find_foreign_file(extension)) return file->description;
+  if (part_number(extension).value_or(0) != 0) {
+    return "a later part of a split image; join the parts, first to last, into one file and open "
+           "that";
   }
   return std::nullopt;
 }

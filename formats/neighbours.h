@@ -12,17 +12,11 @@ namespace vdisk {
 
 /// A file beside an image that says something about it.
 struct Neighbour {
-  std::string_view extension;  ///< with the dot
-  /// Instead of this extension of the image (with the dot, any case); empty: behind any.
-  std::string_view replaces = {};
-  bool refuses = false;  ///< the image must not be opened; else a warning is enough
-  std::string_view id;   ///< stable, of the warning
+  std::string_view extension;  ///< with the dot, behind that of the image
+  std::string_view id;         ///< stable, of the warning
   std::string_view message;
 };
 [[nodiscard]] std::span<const Neighbour> neighbours() noexcept;
-
-/// Whether the neighbour may lie beside an image with this extension.
-[[nodiscard]] bool concerns(const Neighbour& neighbour, std::string_view extension);
 
 /// What a file without the signature of an image is, by its extension (with the dot, any case), and
 /// what to do instead of opening it. Empty when nothing is known about it.

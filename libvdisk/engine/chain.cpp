@@ -7,6 +7,7 @@
 
 #include "base/try.h"
 #include "engine/parent_path.h"
+#include "engine/split_image.h"
 #include "formats/neighbours.h"
 
 namespace vdisk {
@@ -87,19 +88,13 @@ ReadLog parent_log_policy(ReadLog leaf_policy) {
 }
 
 /// What other files beside an image say about it.
-Status look_around(Layer& layer, FileSystem& file_system) {
+void look_around(Layer& layer, const FileSystem& file_system) {
   for (const Neighbour& neighbour : neighbours()) {
-    if (!concerns(neighbour, layer.path.extension().string())) continue;
     fs::path beside = layer.path;
-    if (!neighbour.replaces.empty()) beside.replace_extension();
     beside += neighbour.extension;
     if (!file_system.identity(beside)) continue;
-    if (neighbour.refuses) {
-      return fail(Errc::unsupported, fmt::format("{}: {}", layer.path.string(), neighbour.message));
-    }
     layer.neighbours.push_back({std::string(neighbour.id), std::string(neighbour.message)});
   }
-  return {};
 }
 
 class ChainOpener {
@@ -109,13 +104,14 @@ class ChainOpener {
 
   Result<Chain> open(const fs::path& path) {
     VDISK_ASSIGN(auto file, open_leaf_file(*file_system_, path, options_));
+    VDISK_TRY(refuse_part(*file_system_, path));
     const LayerRequest request{.path = path,
                                .file = std::move(file),
                                .access = options_.access,
                                .read_log = options_.read_log,
                                .format = options_.format};
     VDISK_ASSIGN(auto leaf, open_layer(request, options_));
-    VDISK_TRY(look_around(leaf, *file_system_));
+    look_around(leaf, *file_system_);
     return go_on_from(std::move(leaf));
   }
 
@@ -184,6 +180,7 @@ class ChainOpener {
                   fmt::format("{}: parent: the file is part of the chain already, expected another",
                               path.string()));
     }
+    VDISK_TRY(refuse_part(*file_system_, path));
     const LayerRequest request{.path = path,
                                .file = std::move(file),
                                .access = Access::read_only,
@@ -192,7 +189,7 @@ class ChainOpener {
     VDISK_TRY(check_identity(parent, link));
     Layer& child = chain_.layers.back();
     VDISK_TRY(check_parent_shape(parent, child, named_parent() != nullptr));
-    VDISK_TRY(look_around(parent, *file_system_));
+    look_around(parent, *file_system_);
     warn_about_time(child, *parent.file, link);
     chain_.layers.push_back(std::move(parent));
     directories_.push_back(directory);
@@ -245,7 +242,7 @@ Result<Chain> open_chain(const fs::path& path, const OpenOptions& options) {
 }
 
 Result<Chain> open_parents(Layer leaf, const OpenOptions& options) {
-  VDISK_TRY(look_around(leaf, *file_system_of(options)));
+  look_around(leaf, *file_system_of(options));
   return unless_broken(open_reachable_parents(std::move(leaf), options));
 }
 

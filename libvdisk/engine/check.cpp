@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "engine/check_chain.h"
 #include "engine/observed_file.h"
+#include "engine/split_image.h"
 #include "vdisk/operations.h"
 
 namespace vdisk {
@@ -39,7 +40,9 @@ Result<LayerReport> check_leaf(const CheckOptions& options, Progress& progress) 
   const auto file_system = file_system_of(open);
   VDISK_ASSIGN(const auto file, open_leaf_file(*file_system, options.path, open));
   auto format = choose_format(*file, options.path, open.format);
-  if (!format) return std::unexpected(at_path(options.path, std::move(format).error()));
+  if (!format) {
+    return std::unexpected(explain_part(*file_system, options.path, std::move(format).error()));
+  }
   return check_file({options.path, *format, file.get()}, *file_system, progress);
 }
 
@@ -107,9 +110,10 @@ Result<std::vector<LayerReport>> check(const CheckOptions& options, Progress& pr
 Status dump(const std::filesystem::path& path, const OpenOptions& options,
             const StructureSink& sink) try {
   const OpenOptions open = for_reading(options);
-  VDISK_ASSIGN(const auto file, open_leaf_file(*file_system_of(open), path, open));
+  const auto file_system = file_system_of(open);
+  VDISK_ASSIGN(const auto file, open_leaf_file(*file_system, path, open));
   auto format = choose_format(*file, path, open.format);
-  if (!format) return std::unexpected(at_path(path, std::move(format).error()));
+  if (!format) return std::unexpected(explain_part(*file_system, path, std::move(format).error()));
   auto dumped = (*format)->dump(*file, sink);
   if (!dumped) return std::unexpected(at_path(path, std::move(dumped).error()));
   return {};

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "engine/parent_path.h"
+#include "engine/split_image.h"
 
 namespace vdisk {
 
@@ -94,6 +95,9 @@ std::optional<Finding> ambiguous_link(const Layer& child, const Layer& chosen,
 
 void add_companions(const fs::path& path, const File& file, FileSystem& file_system,
                     CheckReport& report) {
+  if (auto part = describe_part(file_system, path)) {
+    report.add({.id = "split-image", .severity = Severity::error, .message = *std::move(part)});
+  }
   constexpr std::array extensions{".rct", ".mrt"};
   const auto changed = file.modified_time();
   for (const char* extension : extensions) {

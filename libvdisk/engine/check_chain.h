@@ -14,7 +14,8 @@ namespace vdisk {
 [[nodiscard]] std::optional<Finding> ambiguous_link(const Layer& child, const Layer& chosen,
                                                     const OpenOptions& options);
 
-/// Change tracking files of Hyper-V beside the image: a change by anybody else makes them stale.
+/// Other parts of a split image beside the file, and change tracking files of Hyper-V: a change by
+/// anybody else makes them stale.
 void add_companions(const std::filesystem::path& path, const File& file, FileSystem& file_system,
                     CheckReport& report);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "engine/split_image.h"
 #include "formats/formats.h"
 #include "formats/neighbours.h"
 #include "io/overlay_file.h"
@@ -114,7 +115,9 @@ Result<std::shared_ptr<File>> open_leaf_file(FileSystem& file_system,
 }
 
 Result<Layer> open_alone(const std::filesystem::path& path, const OpenOptions& options) {
-  VDISK_ASSIGN(auto file, open_leaf_file(*file_system_of(options), path, options));
+  const auto file_system = file_system_of(options);
+  VDISK_ASSIGN(auto file, open_leaf_file(*file_system, path, options));
+  VDISK_TRY(refuse_part(*file_system, path));
   return open_layer({.path = path,
                      .file = std::move(file),
                      .access = options.access,

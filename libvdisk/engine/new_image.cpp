@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/try.h"
 #include "engine/parent_path.h"
+#include "engine/split_image.h"
 #include "formats/formats.h"
 
 namespace vdisk {
@@ -118,6 +119,7 @@ Result<ParentSpec> describe_parent(const Layer& parent, const std::filesystem::p
 }
 
 Status check_target(FileSystem& file_system, const TargetPlan& plan, const Disk* source) {
+  VDISK_TRY(refuse_part(file_system, plan.path));
   const auto existing = file_system.identity(plan.path);
   if (!existing) {
     if (kind(existing.error().code) == ErrorKind::not_found) return {};

@@ -7,6 +7,7 @@
 #include "engine/check_chain.h"
 #include "engine/layer.h"
 #include "engine/observed_file.h"
+#include "engine/split_image.h"
 #include "engine/undo_file.h"
 
 namespace vdisk {
@@ -95,12 +96,14 @@ Result<PlannedRepair> plan_repair(std::shared_ptr<File> file, const Format& form
 
 Result<Repaired> repair(const RepairOptions& options, Progress& progress) try {
   const OpenOptions open = open_options(options.open, options.apply);
-  VDISK_ASSIGN(auto file, open_leaf_file(*file_system_of(open), options.path, open));
+  const auto file_system = file_system_of(open);
+  VDISK_ASSIGN(auto file, open_leaf_file(*file_system, options.path, open));
+  VDISK_TRY(refuse_part(*file_system, options.path));
   auto format = choose_format(*file, options.path, open.format);
   if (!format) return std::unexpected(at_path(options.path, std::move(format).error()));
   auto repaired = repair_file(options, file, **format, progress);
   if (!repaired) return std::unexpected(at_path(options.path, std::move(repaired).error()));
-  add_companions(options.path, *file, *file_system_of(open), repaired->before);
+  add_companions(options.path, *file, *file_system, repaired->before);
   return repaired;
 } catch (...) {
   return error_of_exception();

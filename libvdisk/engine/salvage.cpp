@@ -12,6 +12,7 @@
 #include "engine/new_image.h"
 #include "engine/observed_file.h"
 #include "engine/remaining_file.h"
+#include "engine/split_image.h"
 #include "formats/formats.h"
 
 namespace vdisk {
@@ -272,10 +273,12 @@ Result<Salvaged> salvage(const SalvageOptions& given, Progress& progress) try {
   options.open.access = Access::read_only;
   options.open.read_log = ReadLog::automatic;
   Salvaged result;
-  VDISK_ASSIGN(auto file,
-               open_leaf_file(*file_system_of(options.open), options.source, options.open));
+  const auto file_system = file_system_of(options.open);
+  VDISK_ASSIGN(auto file, open_leaf_file(*file_system, options.source, options.open));
   auto format = choose_damaged_format(*file, options);
-  if (!format) return std::unexpected(at_path(options.source, std::move(format).error()));
+  if (!format) {
+    return std::unexpected(explain_part(*file_system, options.source, std::move(format).error()));
+  }
   VDISK_TRY(check_source(*file, **format, result, progress));
   auto remains = open_remains(options, std::move(file), **format, result);
   if (!remains) return std::unexpected(at_path(options.source, std::move(remains).error()));

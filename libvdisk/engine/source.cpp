@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "engine/split_image.h"
 #include "formats/formats.h"
 #include "io/gzip_file.h"
 
@@ -60,6 +61,7 @@ Result<Disk> open_source_file(std::shared_ptr<File> file, const SourceRequest& r
                               Progress& progress) {
   OpenOptions open = request.open;
   open.access = Access::read_only;
+  VDISK_TRY(refuse_part(*file_system_of(open), request.path));
   VDISK_ASSIGN(const bool compressed, is_compressed(*file, request));
   if (compressed) {
     VDISK_ASSIGN(file, GzipFile::open(std::move(file), progress));

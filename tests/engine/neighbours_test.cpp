@@ -1,4 +1,6 @@
 /// Files beside images, and files that are taken for images: named, preserved, or refused.
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 #include "support/memory_place.h"
@@ -38,7 +40,7 @@ TEST_CASE("change tracking and replication beside an image are warned about") {
 
 TEST_CASE("files that are no images are refused with what to do instead") {
   const MemoryPlace place;
-  for (const std::string extension : {"vhds", "VHDS", "rct", "mrt", "hrl", "v01"}) {
+  for (const std::string extension : {"vhds", "VHDS", "rct", "mrt", "hrl", "v05"}) {
     CAPTURE(extension);
     const std::string path = "/disks/set." + extension;
     put(place, path);
@@ -61,14 +63,43 @@ TEST_CASE("an .avhdx is what its content says, whatever its name is") {
   CHECK(place.open(child).depth() == 2);
 }
 
-TEST_CASE("the first part of a split image is refused") {
+TEST_CASE("no part of a split image opens, is repaired or replaced") {
   const MemoryPlace place;
   const auto path = place.create("old.vhd", 8 * mib);
+  const auto before = place.bytes(path).all();
   put(place, "/disks/old.v01");
-  const auto opened = Disk::open(path, place.options());
-  REQUIRE(!opened);
-  CHECK(opened.error().code == Errc::unsupported);
-  CHECK(opened.error().message.find("join the parts") != std::string::npos);
+  for (const std::string part : {"/disks/old.vhd", "/disks/old.v01"}) {
+    CAPTURE(part);
+    Progress progress;
+    const auto opened = Disk::open(part, place.options(Access::read_write));
+    const auto repaired = repair({.path = part, .apply = true, .open = place.options()}, progress);
+    CreateOptions again{.target = {.path = part, .format = "vhd", .replace = true}, .size = mib};
+    again.open = place.options();
+    const auto created = create(again, progress);
+    REQUIRE(!opened);
+    REQUIRE(!repaired);
+    REQUIRE(!created);
+    for (const Error& error : {opened.error(), repaired.error(), created.error()}) {
+      CHECK(error.code == Errc::unsupported);
+      CHECK(error.message == part +
+                                 ": one part of a split image, expected a whole one: join the "
+                                 "parts into one file, first to last: cat old.vhd old.v01 > "
+                                 "old-joined.vhd");
+    }
+  }
+  CHECK(place.bytes(path).all() == before);
+  const auto found = place.check(path).findings;
+  CHECK(std::ranges::count(found, "split-image", &Finding::id) == 1);
   place.create("old.vhdx", 8 * mib);  // no VHD: the part is not its own
   CHECK(Disk::open("/disks/old.vhdx", place.options()));
+}
+
+TEST_CASE("a part that is missing is named") {
+  const MemoryPlace place;
+  place.create("old.vhd", 8 * mib);
+  put(place, "/disks/old.v01");
+  put(place, "/disks/old.v03");
+  const auto opened = Disk::open("/disks/old.vhd", place.options());
+  REQUIRE(!opened);
+  CHECK(opened.error().message.find("of which old.v02 is missing") != std::string::npos);
 }

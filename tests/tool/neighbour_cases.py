@@ -1,0 +1,111 @@
+"""Files that are no whole image, or belong to somebody else: refused, with what to do instead."""
+import os
+
+from driver import MIB, ToolCase, seeded
+
+WRITERS = [
+    ["check", "PATH", "--repair"],
+    ["check", "PATH", "--repair", "--yes"],
+    ["write", "PATH", "--length", "1M", "--pattern", "7"],
+    ["zero", "PATH", "--offset", 0, "--length", "1M"],
+    ["discard", "PATH", "--offset", 0, "--length", "1M"],
+    ["compact", "PATH"],
+    ["compact", "PATH", "--copy"],
+    ["expand", "PATH", "--size", "16M"],
+    ["shrink", "PATH", "--size", "4M"],
+    ["resize", "PATH", "--size", "16M", "--fix-gpt"],
+    ["metadata", "PATH", "--disk-id", "6f5cd5b6-36a0-4a1a-8d5c-5f8a36e0a7d2"],
+    ["snapshot", "PATH", "child.vhd"],
+    ["create", "PATH", "--size", "8M", "--format", "vhd", "--force"],
+]
+
+
+class SplitImages(ToolCase):
+    def split(self, kind, parts):
+        """A VHD and its bytes in so many parts: s.vhd, s.v01 ... of 1 MiB and odd sizes."""
+        self.ok("create", "whole.vhd", "--size", "8M", "--type", kind, "--force")
+        self.ok("write", "whole.vhd", data=seeded().randbytes(3 * MIB))
+        image = self.read_file("whole.vhd")
+        cut = len(image) // parts + 77
+        names = ["s.vhd"] + [f"s.v{number:02}" for number in range(1, parts)]
+        for number, name in enumerate(names):
+            end = len(image) if number == parts - 1 else (number + 1) * cut
+            self.write_file(name, image[number * cut:end])
+        return names
+
+    def refused_with_advice(self, names, *words):
+        line = self.refused(2, *words)
+        self.assertIn("one part of a split image", line)
+        self.assertIn(f"cat {' '.join(names)} > s-joined.vhd", line)
+
+    def test_nothing_writes_to_a_part(self):
+        for kind in ("dynamic", "fixed"):
+            names = self.split(kind, 3)
+            before = self.contents()
+            for part in names:
+                for words in WRITERS:
+                    with self.subTest(f"{kind} {part} {words}"):
+                        self.refused_with_advice(
+                            names, *[part if word == "PATH" else word for word in words])
+                        self.assertEqual(self.contents(), before)
+
+    def test_reading_verbs_say_the_same_of_every_part(self):
+        for kind in ("dynamic", "fixed"):
+            names = self.split(kind, 3)
+            for part in names:
+                for words in (["info", part], ["hash", part], ["convert", part, "new.raw"],
+                              ["compare", part, part], ["read", part, "--output", "new.raw"]):
+                    with self.subTest(f"{kind} {words}"):
+                        self.refused_with_advice(names, *words)
+        self.refused_with_advice(names, "check", "s.vhd")
+        self.refused_with_advice(names, "dump", "s.vhd")
+        self.refused_with_advice(names, "info", "s.vhd", "--format", "raw")
+
+    def test_check_names_it_and_changes_nothing(self):
+        names = self.split("dynamic", 2)
+        code, out, _ = self.run_tool("check", "s.vhd")
+        self.assertEqual(code, 1)
+        self.assertIn("error split-image", out.decode())
+        self.assertIn("cat s.vhd s.v01 > s-joined.vhd", out.decode())
+        joined = b"".join(self.read_file(name) for name in names)
+        self.write_file("s-joined.vhd", joined)
+        self.ok("compare", "s-joined.vhd", "whole.vhd")
+
+    def test_salvage_takes_what_a_part_holds(self):
+        self.split("dynamic", 2)
+        before = self.contents()
+        code, _, _ = self.run_tool("salvage", "s.vhd", "rest.raw", "--json")
+        self.assertEqual(code, 1)
+        os.remove(self.path("rest.raw"))
+        self.assertEqual(self.contents(), before)
+
+    def test_a_part_is_no_parent(self):
+        self.ok("create", "s.vhd", "--size", "8M")
+        self.ok("snapshot", "s.vhd", "child.vhd")
+        self.ok("write", "child.vhd", data=b"changed")
+        self.write_file("s.v01", b"the rest")
+        before = self.contents()
+        for words in (["merge", "child.vhd"], ["read", "child.vhd", "--length", "512"],
+                      ["rebase", "child.vhd", "--parent", "s.vhd"]):
+            self.assertIn("cat s.vhd s.v01", self.refused(2, *words))
+        self.assertEqual(self.contents(), before)
+
+    def test_a_missing_part_is_named(self):
+        self.split("fixed", 4)
+        os.remove(self.path("s.v02"))
+        for part in ("s.vhd", "s.v01", "s.v03"):
+            self.assertIn("of which s.v02 is missing", self.refused(2, "info", part))
+
+    def test_names_in_upper_case(self):
+        for old, new in zip(self.split("fixed", 2), ("S.VHD", "S.V01")):
+            os.rename(self.path(old), self.path(new))
+        for part in ("S.VHD", "S.V01"):
+            self.assertIn("cat S.VHD S.V01 > S-joined.VHD", self.refused(2, "info", part))
+
+    def test_a_lone_file_with_such_a_name_is_what_it_holds(self):
+        self.ok("create", "old.v07", "--size", "8M", "--format", "vhdx")
+        self.ok("info", "old.v07")
+        self.write_file("lone.v12", b"x" * 5000)
+        self.assertIn("join the parts", self.refused(2, "info", "lone.v12"))
+        self.write_file("lone.v64", b"x" * 5000)
+        self.assertIn("no signature", self.refused(2, "info", "lone.v64"))
