@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "images.h"
-#include "try.h"
 
 namespace vdisk::tool {
 namespace {
@@ -202,28 +201,6 @@ Result<Manifest> read_manifest(const std::filesystem::path& path) {
                                  fmt::format("{}: {}", text_of(path), std::strerror(code)), code});
   }
   return parse_manifest(text, text_of(path));
-}
-
-Status save_manifest(const Manifest& manifest, const std::filesystem::path& path, bool replace) {
-  constexpr std::size_t piece_size = 128 * kib;
-  const auto files = host_file_system();
-  TOOL_ASSIGN(const auto file, files->create_beside(path));
-  std::string piece;
-  u64 end = 0;
-  Status status;
-  const auto write_out = [&] {
-    if (status) status = file->write_at(end, std::as_bytes(std::span(piece)));
-    end += piece.size();
-    piece.clear();
-  };
-  write_manifest(manifest, [&](std::string_view text) {
-    piece += text;
-    if (piece.size() >= piece_size) write_out();
-  });
-  write_out();
-  TOOL_TRY(status);
-  TOOL_TRY(file->flush());
-  return files->publish(*file, path, replace);
 }
 
 }  // namespace vdisk::tool

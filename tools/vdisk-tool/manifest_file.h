@@ -20,8 +20,4 @@ void write_manifest(const Manifest& manifest, const std::function<void(std::stri
 /// The same from text; `name` is for messages.
 [[nodiscard]] Result<Manifest> parse_manifest(std::istream& text, const std::string& name);
 
-/// Writes a manifest beside `path` and gives it the name when it is complete and durable.
-[[nodiscard]] Status save_manifest(const Manifest& manifest, const std::filesystem::path& path,
-                                   bool replace);
-
 }  // namespace vdisk::tool

@@ -8,6 +8,7 @@
 #include "manifest_file.h"
 #include "options.h"
 #include "run_job.h"
+#include "side_output.h"
 #include "size.h"
 
 namespace vdisk::tool {
@@ -84,6 +85,8 @@ class ChangesCommand : public Command {
   Result<Exit> run() override;
 
  private:
+  [[nodiscard]] std::vector<std::filesystem::path> images() const;
+
   std::filesystem::path path_;
   std::optional<std::filesystem::path> since_;
   std::optional<std::filesystem::path> save_;
@@ -96,24 +99,34 @@ void ChangesCommand::declare(Arguments& arguments) {
   arguments.positional("PATH", path_, "the image");
   arguments.path("--since", since_, "the manifest of the disk as it was (hash --blocks)");
   arguments.path("--save", save_, "write the manifest of the disk as it is");
-  arguments.flag("-f,--force", force_, "replace an existing manifest");
+  arguments.flag("-f,--force", force_, "replace an existing manifest (never an image)");
   declare_output(arguments, output_, Takes::long_operation);
   declare_open(arguments, open_, {.only_reads = true});
   arguments.example("changes disk.vhdx --since monday.json --save tuesday.json --json",
                     "what an incremental backup has to copy, and the manifest for the next one");
 }
 
+std::vector<std::filesystem::path> ChangesCommand::images() const {
+  std::vector<std::filesystem::path> images = {path_};
+  if (open_.parent) images.push_back(*open_.parent);
+  return images;
+}
+
 Result<Exit> ChangesCommand::run() {
   if (!since_) return usage_error("--since is missing: which manifest is the disk compared with?");
-  if (save_ && !force_ && std::filesystem::exists(*save_))
-    return std::unexpected(
-        Error{Errc::file_exists, fmt::format("{}: exists already", text_of(*save_))});
   TOOL_ASSIGN(auto since, read_manifest(*since_));
+  std::optional<SideOutput> saved;
+  if (save_) {
+    TOOL_ASSIGN(saved,
+                SideOutput::prepare({.path = *save_, .replace = force_, .others = images()}));
+  }
   const ChangesOptions options{.path = path_, .since = std::move(since), .open = open_};
   TOOL_ASSIGN(const auto result, run_job<ChangesSince>("changes", output_, [&](Progress& progress) {
                 return changes_since(options, progress);
               }));
-  if (save_) TOOL_TRY(save_manifest(result.now, *save_, force_));
+  if (saved) {
+    TOOL_TRY(saved->save([&](const SideOutput::Put& put) { write_manifest(result.now, put); }));
+  }
   print_changes(result.changes, output_);
   return Exit::success;
 }

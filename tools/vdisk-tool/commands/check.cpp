@@ -11,6 +11,7 @@
 #include "options.h"
 #include "profiles.h"
 #include "run_job.h"
+#include "side_output.h"
 
 namespace vdisk::tool {
 namespace {
@@ -24,6 +25,7 @@ class Check : public Command {
 
  private:
   [[nodiscard]] Status check_words() const;
+  [[nodiscard]] Status try_undo_file() const;
   Result<Exit> run_check();
   Result<Exit> run_repair();
   Result<Exit> run_undo();
@@ -114,7 +116,15 @@ Result<Exit> Check::run() {
   return take_back_ ? run_undo() : run_check();
 }
 
+/// An undo file that cannot be made is noticed before the image is read; the library makes it.
+Status Check::try_undo_file() const {
+  if (!keep_) return {};
+  TOOL_TRY(SideOutput::prepare({.path = *keep_, .others = {options_.path}}));
+  return {};
+}
+
 Result<Exit> Check::run_repair() {
+  TOOL_TRY(try_undo_file());
   const RepairOptions options{
       .path = options_.path, .apply = yes_, .undo = keep_, .open = options_.open};
   TOOL_ASSIGN(const auto repaired, run_job<Repaired>("repair", output_, [&](Progress& p) {

@@ -10,6 +10,7 @@
 #include "images.h"
 #include "options.h"
 #include "run_job.h"
+#include "side_output.h"
 #include "size.h"
 
 namespace vdisk::tool {
@@ -26,7 +27,7 @@ class Salvage : public Command {
  private:
   [[nodiscard]] nlohmann::ordered_json document(const Salvaged& salvaged) const;
   void print_salvaged(const Salvaged& salvaged) const;
-  Status write_map(const Salvaged& salvaged) const;
+  Result<std::optional<SideOutput>> prepare_map() const;
 
   SalvageOptions options_;
   OutputOptions output_;
@@ -93,20 +94,25 @@ void Salvage::print_salvaged(const Salvaged& salvaged) const {
       salvaged.lost_bytes == 0 ? "" : fmt::format(", {} lost", short_size(salvaged.lost_bytes))));
 }
 
-Status Salvage::write_map(const Salvaged& salvaged) const {
-  const auto text = to_text(document(salvaged)) + "\n";
-  const auto file_system = host_file_system();
-  TOOL_ASSIGN(const auto file, file_system->create_beside(*map_));
-  TOOL_TRY(file->write_at(0, std::as_bytes(std::span(text))));
-  TOOL_TRY(file->flush());
-  return file_system->publish(*file, *map_, options_.target.replace);
+/// What is wrong with the map's name must not show when hours of copying are over.
+Result<std::optional<SideOutput>> Salvage::prepare_map() const {
+  if (!map_) return std::nullopt;
+  SideOutputRequest request{.path = *map_,
+                            .replace = options_.target.replace,
+                            .others = {options_.source, options_.target.path}};
+  if (options_.open.parent) request.others.push_back(*options_.open.parent);
+  return SideOutput::prepare(request);
 }
 
 Result<Exit> Salvage::run() {
+  TOOL_ASSIGN(auto map, prepare_map());
   TOOL_ASSIGN(const auto salvaged, run_job<Salvaged>("salvage", output_, [this](Progress& p) {
                 return salvage(options_, p);
               }));
-  if (map_) TOOL_TRY(write_map(salvaged));
+  if (map) {
+    TOOL_TRY(
+        map->save([&](const SideOutput::Put& put) { put(to_text(document(salvaged)) + "\n"); }));
+  }
   if (output_.json) {
     print_json(document(salvaged));
   } else if (!output_.quiet) {
