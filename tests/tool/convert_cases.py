@@ -171,6 +171,24 @@ class Gzip(ToolCase):
         self.assertNotIn("out.vhdx", self.contents())
         self.refused(3, "convert", "s.raw", "x.raw.gz", "--gzip-level", "10")
 
+    def test_the_size_of_a_compressed_stream_is_not_known_beforehand(self):
+        before = self.contents()
+        for words in (["-", "--gzip"], ["o.raw.gz"], ["o.raw.GZ"], ["o.vhd.gz"],
+                      ["o.raw", "--gzip"]):
+            with self.subTest(words):
+                self.assertIn("--measure",
+                              self.refused(3, "convert", "s.raw", *words, "--measure"))
+        self.assertEqual(self.contents(), before)
+
+    def test_a_level_without_compression_is_refused(self):
+        before = self.contents()
+        for words in (["o.raw"], ["o.vhdx"], ["-"]):
+            self.assertIn("--gzip-level", self.refused(3, "convert", "s.raw", *words,
+                                                       "--gzip-level", "3"))
+        self.assertEqual(self.contents(), before)
+        self.ok("convert", "s.raw", "o.raw.GZ", "--gzip-level", "3")
+        self.assertEqual(gzip.decompress(self.read_file("o.raw.GZ")), self.data)
+
     def test_other_verbs_say_that_they_do_not_read_it(self):
         self.write_file("s.vhdx.gz", gzip.compress(self.data))
         line = self.refused(2, "info", "s.vhdx.gz")

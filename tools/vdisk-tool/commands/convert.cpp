@@ -26,7 +26,9 @@ class Convert : public Command {
   void declare_compression(Arguments& arguments);
   [[nodiscard]] bool to_standard_output() const { return options_.target.path == "-"; }
   [[nodiscard]] bool is_stream() const { return to_standard_output() || options_.gzip_level; }
+  [[nodiscard]] bool is_named_compressed() const;
   [[nodiscard]] std::optional<std::string> format_by_name() const;
+  Status settle_compression();
   Status settle_target();
   Status settle_stream();
   Status take_standard_input();
@@ -87,10 +89,25 @@ void Convert::declare(Arguments& arguments) {
   arguments.example("convert disk.vhdx disk.raw.gz --verify", "compressed, and read back");
 }
 
+bool Convert::is_named_compressed() const {
+  const auto extension = options_.target.path.extension();
+  return extension == ".gz" || extension == ".GZ" || extension == ".Gz" || extension == ".gZ";
+}
+
 std::optional<std::string> Convert::format_by_name() const {
   const auto& path = options_.target.path;
-  const bool compressed = path.extension() == ".gz";
-  return format_for_extension(compressed ? path.parent_path() / path.stem() : path);
+  return format_for_extension(is_named_compressed() ? path.parent_path() / path.stem() : path);
+}
+
+Status Convert::settle_compression() {
+  const bool compresses = gzip_ || is_named_compressed();
+  if (options_.gzip_level && !compresses)
+    return usage_error("--gzip-level goes with --gzip, or with a name that ends in .gz");
+  if (!compresses) return {};
+  if (measure_)
+    return usage_error("--measure: what compression makes of a stream shows when it is made");
+  options_.gzip_level = options_.gzip_level.value_or(default_gzip_level);
+  return {};
 }
 
 /// A stream is raw or fixed: the content must not wait for a table that comes before it.
@@ -106,9 +123,7 @@ Status Convert::settle_stream() {
 }
 
 Status Convert::settle_target() {
-  const auto& path = options_.target.path;
-  if (gzip_ || path.extension() == ".gz")
-    options_.gzip_level = options_.gzip_level.value_or(default_gzip_level);
+  TOOL_TRY(settle_compression());
   if (profile_ != nullptr) TOOL_TRY(apply_profile(*profile_, format_by_name(), options_.target));
   if (is_stream() || measure_) TOOL_TRY(settle_stream());
   if (!to_standard_output()) return {};
