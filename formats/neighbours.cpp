@@ -28,10 +28,11 @@ constexpr std::array known_neighbours{
 struct ForeignFile {
   std::string_view extension;
   std::string_view description;
+  bool guarded = false;  ///< never written, whatever it holds
 };
 constexpr std::array foreign_files{
     ForeignFile{".vhds",
-                "a VHD Set, whose layout is not public; open the .avhdx that lies beside it"},
+                "a VHD Set, whose layout is not public; open the .avhdx that lies beside it", true},
     ForeignFile{".rct", "change tracking of Hyper-V, no image; open the image beside it"},
     ForeignFile{".mrt", "change tracking of Hyper-V, no image; open the image beside it"},
     ForeignFile{".hrl", "a replication log of Hyper-V, no image; open the image beside it"},
@@ -63,6 +64,11 @@ std::optional<std::string_view> describe_foreign_file(std::string_view extension
            "that";
   }
   return std::nullopt;
+}
+
+std::optional<std::string_view> describe_guarded_file(std::string_view extension) {
+  const auto* file = find_foreign_file(extension);
+  return file != nullptr && file->guarded ? std::optional(file->description) : std::nullopt;
 }
 
 }  // namespace vdisk

@@ -22,4 +22,8 @@ struct Neighbour {
 /// what to do instead of opening it. Empty when nothing is known about it.
 [[nodiscard]] std::optional<std::string_view> describe_foreign_file(std::string_view extension);
 
+/// The same of a file that is not ours to write even when it holds an image: its extension says
+/// that others keep account of it.
+[[nodiscard]] std::optional<std::string_view> describe_guarded_file(std::string_view extension);
+
 }  // namespace vdisk

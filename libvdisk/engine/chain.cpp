@@ -89,6 +89,9 @@ ReadLog parent_log_policy(ReadLog leaf_policy) {
 
 /// What other files beside an image say about it.
 void look_around(Layer& layer, const FileSystem& file_system) {
+  if (const auto guarded = describe_guarded_file(layer.path.extension().string())) {
+    layer.neighbours.push_back({"foreign-file", fmt::format("named like {}", *guarded)});
+  }
   for (const Neighbour& neighbour : neighbours()) {
     fs::path beside = layer.path;
     beside += neighbour.extension;
@@ -105,6 +108,7 @@ class ChainOpener {
   Result<Chain> open(const fs::path& path) {
     VDISK_ASSIGN(auto file, open_leaf_file(*file_system_, path, options_));
     VDISK_TRY(refuse_part(*file_system_, path));
+    if (options_.access == Access::read_write) VDISK_TRY(refuse_guarded(path));
     const LayerRequest request{.path = path,
                                .file = std::move(file),
                                .access = options_.access,

@@ -7,6 +7,7 @@
 #include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/pack.h"
+#include "engine/split_image.h"
 #include "io/overlay_file.h"
 #include "vdisk/operations.h"
 
@@ -166,6 +167,7 @@ Result<Compacted> compact_rehearsed(const CompactOptions& options, Progress& pro
   VDISK_ASSIGN(const auto disk, open_view(options.path, open));
   const auto& core = DiskAccess::core(disk);
   VDISK_TRY(check_state(core));
+  if (!options.estimate) VDISK_TRY(refuse_guarded(options.path));
   Compacted result;
   VDISK_TRY(measure_before(*core.layers.front().file, result));
   VDISK_ASSIGN(auto rehearsal, Rehearsal::open(core, open));

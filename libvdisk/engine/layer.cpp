@@ -118,6 +118,7 @@ Result<Layer> open_alone(const std::filesystem::path& path, const OpenOptions& o
   const auto file_system = file_system_of(options);
   VDISK_ASSIGN(auto file, open_leaf_file(*file_system, path, options));
   VDISK_TRY(refuse_part(*file_system, path));
+  if (options.access == Access::read_write) VDISK_TRY(refuse_guarded(path));
   return open_layer({.path = path,
                      .file = std::move(file),
                      .access = options.access,

@@ -120,6 +120,7 @@ Result<ParentSpec> describe_parent(const Layer& parent, const std::filesystem::p
 
 Status check_target(FileSystem& file_system, const TargetPlan& plan, const Disk* source) {
   VDISK_TRY(refuse_part(file_system, plan.path));
+  VDISK_TRY(refuse_guarded(plan.path));
   const auto existing = file_system.identity(plan.path);
   if (!existing) {
     if (kind(existing.error().code) == ErrorKind::not_found) return {};

@@ -99,6 +99,7 @@ Result<Repaired> repair(const RepairOptions& options, Progress& progress) try {
   const auto file_system = file_system_of(open);
   VDISK_ASSIGN(auto file, open_leaf_file(*file_system, options.path, open));
   VDISK_TRY(refuse_part(*file_system, options.path));
+  VDISK_TRY(refuse_guarded(options.path));
   auto format = choose_format(*file, options.path, open.format);
   if (!format) return std::unexpected(at_path(options.path, std::move(format).error()));
   auto repaired = repair_file(options, file, **format, progress);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/layer.h"
+#include "formats/neighbours.h"
 #include "formats/split_parts.h"
 
 namespace vdisk {
@@ -68,6 +69,13 @@ Status refuse_part(const FileSystem& file_system, const fs::path& path) {
   const auto part = describe_part(file_system, path);
   if (!part) return {};
   return fail(Errc::unsupported, fmt::format("{}: {}", path.string(), *part));
+}
+
+Status refuse_guarded(const fs::path& path) {
+  const auto guarded = describe_guarded_file(path.extension().string());
+  if (!guarded) return {};
+  return fail(Errc::unsupported,
+              fmt::format("{}: named like {}; it is never written", path.string(), *guarded));
 }
 
 Error explain_part(const FileSystem& file_system, const fs::path& path, Error error) {

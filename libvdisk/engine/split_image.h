@@ -1,5 +1,5 @@
-/// Files that are one part of an image which was split: nothing may open them as an image, because
-/// a repair or a write would take the missing rest for damage.
+/// Files whose names say that they must be left alone. One part of an image which was split is not
+/// opened, because a repair or a write would take the missing rest for damage.
 #pragma once
 
 #include <filesystem>
@@ -16,6 +16,10 @@ namespace vdisk {
 
 /// Errors: unsupported, with the description, when the file is a part.
 [[nodiscard]] Status refuse_part(const FileSystem& file_system, const std::filesystem::path& path);
+
+/// Errors: unsupported, when others keep account of the file, so that nothing may write it whatever
+/// it holds.
+[[nodiscard]] Status refuse_guarded(const std::filesystem::path& path);
 
 /// The error of a file in which no format sees itself, or that it is a part: that explains it.
 [[nodiscard]] Error explain_part(const FileSystem& file_system, const std::filesystem::path& path,

@@ -1,5 +1,6 @@
 """Files that are no whole image, or belong to somebody else: refused, with what to do instead."""
 import os
+import struct
 
 from driver import MIB, ToolCase, seeded
 
@@ -109,3 +110,91 @@ class SplitImages(ToolCase):
         self.assertIn("join the parts", self.refused(2, "info", "lone.v12"))
         self.write_file("lone.v64", b"x" * 5000)
         self.assertIn("no signature", self.refused(2, "info", "lone.v64"))
+
+
+def checksum(structure, place):
+    """That of VHD footers and headers: the sum's complement, the field counted as zeros."""
+    body = structure[:place] + bytes(4) + structure[place + 4:]
+    return body[:place] + struct.pack(">I", ~sum(body) & 0xFFFFFFFF) + body[place + 4:]
+
+
+class OtherPrograms(ToolCase):
+    def change_footers(self, name, change):
+        """Both footers of a dynamic VHD after `change(bytearray)`."""
+        image = bytearray(self.read_file(name))
+        for at in (0, len(image) - 512):
+            footer = bytearray(image[at:at + 512])
+            self.assertEqual(footer[:8], b"conectix")
+            change(footer)
+            image[at:at + 512] = checksum(bytes(footer), 64)
+        self.write_file(name, image)
+
+    def error_of(self, code, *words):
+        got, _, err = self.run_tool(*words)
+        self.assertEqual(got, code, err)
+        return err.decode()
+
+    def saved(self):
+        def set_flag(footer):
+            footer[84] = 1
+        self.ok("create", "d.vhd", "--size", "8M")
+        self.ok("write", "d.vhd", data=b"content")
+        self.change_footers("d.vhd", set_flag)
+
+    def test_a_saved_state_is_warned_about_before_a_change(self):
+        self.saved()
+        for words in (["write", "d.vhd", "--length", "512", "--pattern", "1"],
+                      ["zero", "d.vhd", "--offset", 0, "--length", "512"],
+                      ["discard", "d.vhd", "--offset", 0, "--length", "512"],
+                      ["snapshot", "d.vhd", "c.vhd"]):
+            with self.subTest(words):
+                self.assertIn("warning: d.vhd belongs to a virtual machine in saved state",
+                              self.error_of(0, *words))
+        self.ok("create", "plain.vhd", "--size", "8M")
+        self.assertEqual(self.error_of(0, "write", "plain.vhd", "--length", "512", "--pattern", 1),
+                         "")
+
+    def test_a_saved_state_is_refused_with_what_to_do(self):
+        self.saved()
+        before = self.contents()
+        for words in (["compact", "d.vhd"], ["expand", "d.vhd", "--size", "9M"],
+                      ["shrink", "d.vhd", "--size", "7M"],
+                      ["metadata", "d.vhd", "--disk-id", "6f5cd5b6-36a0-4a1a-8d5c-5f8a36e0a7d2"]):
+            with self.subTest(words):
+                self.assertIn("hint: start and shut down its virtual machine",
+                              self.error_of(2, *words))
+        self.assertEqual(self.contents(), before)
+
+    def test_a_batmap_is_refused_with_what_to_do(self):
+        def made_by_tap(footer):
+            footer[28:36] = b"tap\0" + struct.pack(">I", 0x00010003)
+        self.ok("create", "d.vhd", "--size", "8M")
+        self.change_footers("d.vhd", made_by_tap)
+        before = self.contents()
+        for words in (["write", "d.vhd", "--length", "512", "--pattern", "1"],
+                      ["compact", "d.vhd"], ["compact", "d.vhd", "--copy"],
+                      ["expand", "d.vhd", "--size", "9M"]):
+            with self.subTest(words):
+                self.assertIn("hint: convert PATH NEW", self.error_of(2, *words))
+        self.assertEqual(self.contents(), before)
+        self.ok("convert", "d.vhd", "new.vhd")
+        self.ok("write", "new.vhd", "--length", "512", "--pattern", "1")
+
+    def test_a_vhd_set_is_named_and_never_written(self):
+        self.ok("create", "d.vhdx", "--size", "8M")
+        self.ok("write", "d.vhdx", data=b"content")
+        for name in ("set.vhds", "SET.VHDS"):
+            os.rename(self.path("d.vhdx"), self.path(name))
+            self.assertIn(b"named like a VHD Set", self.ok("info", name))
+            self.assertEqual(self.json_of("info", name)["warnings"][0]["id"], "foreign-file")
+            self.assertEqual(self.guest(name, "--length", "7"), b"content")
+            before = self.contents()
+            for words in WRITERS[:9] + [
+                    ["metadata", "PATH", "--set", "6f5cd5b6-36a0-4a1a-8d5c-5f8a36e0a7d2",
+                     "--value", "x"],
+                    ["create", "PATH", "--size", "8M", "--format", "vhdx", "--force"]]:
+                with self.subTest(words):
+                    line = self.refused(2, *[name if word == "PATH" else word for word in words])
+                    self.assertIn("it is never written", line)
+                    self.assertEqual(self.contents(), before)
+            os.rename(self.path(name), self.path("d.vhdx"))

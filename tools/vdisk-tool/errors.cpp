@@ -51,12 +51,31 @@ bool makes_images(std::string_view verb) {
   return std::ranges::find(makers, verb) != std::end(makers);
 }
 
+/// Codes that say too little: what the message speaks of decides.
+struct Subject {
+  Errc code;
+  std::string_view speaks_of;
+  std::string_view text;
+};
+constexpr Subject subjects[] = {
+    {Errc::unsupported, "batmap",
+     "convert PATH NEW copies the disk into an image without one; --format vhd keeps it a VHD"},
+    {Errc::wrong_state, "saved state",
+     "start and shut down its virtual machine, or discard the saved state there, and try again"},
+};
+
 std::string with_source_format(std::string_view text) {
   constexpr std::string_view option = "--format";
   std::string result(text);
   for (auto at = result.find(option); at != std::string::npos; at = result.find(option, at + 2))
     result.replace(at, option.size(), "--source-format");
   return result;
+}
+
+std::string hint_about_children(std::string_view verb) {
+  if (verb == "merge")
+    return "merge the other children first, or give them up with --force-siblings";
+  return "snapshot PATH CHILD --size SIZE makes a larger child instead";
 }
 
 bool is_broken_pipe(const Error& error) {
@@ -91,9 +110,11 @@ std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
     return "the source is another disk than before; nothing was kept, begin anew";
   if (error.code == Errc::cannot_shrink && (verb == "shrink" || verb == "resize"))
     return "--allow-data-loss cuts it off all the same";
-  if (error.code == Errc::has_children) {
-    return verb == "merge" ? "merge the other children first, or give them up with --force-siblings"
-                           : "snapshot PATH CHILD --size SIZE makes a larger child instead";
+  if (error.code == Errc::has_children) return hint_about_children(verb);
+  for (const auto& subject : subjects) {
+    if (subject.code != error.code) continue;
+    if (error.message.find(subject.speaks_of) != std::string::npos)
+      return std::string(subject.text);
   }
   if (error.code == Errc::not_regular)
     return "only regular files are accepted; block devices with --allow-device";

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "errors.h"
+#include "saved_state.h"
 #include "size.h"
 
 namespace vdisk::tool {
@@ -42,6 +43,7 @@ void warn_about_neighbours(const std::filesystem::path& path, const OpenOptions&
   if (!disk) return;  // opening for writing tells what is wrong
   const auto layer = disk->layer(0);
   if (!layer) return;
+  warn_about_saved_state(path, *layer);
   for (const auto& warning : layer->image.warnings) {
     if (warning.id == "change-tracking" || warning.id == "replication")
       remark(fmt::format("warning: {}: {}", text_of(path), warning.message));

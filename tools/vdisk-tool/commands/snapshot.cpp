@@ -6,6 +6,7 @@
 #include "images.h"
 #include "options.h"
 #include "run_job.h"
+#include "saved_state.h"
 
 namespace vdisk::tool {
 namespace {
@@ -45,6 +46,7 @@ Result<Exit> Snapshot::run() {
   TOOL_ASSIGN(const auto created, run_job<CreatedDisk>("snapshot", output_, [this](Progress& p) {
                 return create(options_, p);
               }));
+  warn_about_saved_state(parent_);
   print_created(created, output_, "created", fmt::format("child of {}", escaped(text_of(parent_))));
   return Exit::success;
 }
