@@ -44,6 +44,12 @@ class Help(ToolCase):
                     code, _, err = self.run_tool(*words)
                     self.assertIn(code, (0, 2), err)
 
+    def test_merge_says_how_much_it_merges(self):
+        text = " ".join(self.ok("merge", "--help").decode().split())
+        self.assertIn("default: 1, into the parent; with --output all of them", text)
+        self.assertIn("With --output but neither --depth nor --base these are the whole chain, "
+                      "its first image included", text)
+
     def test_version(self):
         self.assertRegex(self.ok("--version"),
                          rb"^vdisk-tool \d+\.\d+\.\d+\nformats: .*vhdx.*\nbuilt by .+\n$")

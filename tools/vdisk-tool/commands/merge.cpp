@@ -40,14 +40,15 @@ void Merge::declare(Arguments& arguments) {
         options_.depth = static_cast<u32>(depth);
         return {};
       },
-      "how many layers to merge down (default 1: into the parent)");
+      "how many layers to merge down (default: 1, into the parent; with --output all of them)");
   arguments.path("--base", options_.base, "the ancestor to merge into");
   arguments.flag("--all", options_.all, "merge into the last ancestor");
   arguments.path("--output", output_file_,
                  "leave the chain as it is and put the result into a new image");
   arguments.flag("--delete", options_.delete_children,
                  "remove the merged files at the end; the child's own children are linked to the "
-                 "result first");
+                 "result first. With --output but neither --depth nor --base these are the whole "
+                 "chain, its first image included");
   arguments.flag("--force-siblings", options_.force_siblings,
                  "merge although another image has the same parent (it becomes unusable)");
   arguments.group("The new image (--output)");
