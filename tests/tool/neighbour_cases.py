@@ -112,6 +112,25 @@ class SplitImages(ToolCase):
         self.assertIn("no signature", self.refused(2, "info", "lone.v64"))
 
 
+class RawTargets(ToolCase):
+    def test_options_that_a_raw_disk_has_no_place_for_are_refused(self):
+        self.ok("create", "s.vhdx", "--size", "4M")
+        before = self.contents()
+        options = (["--id", "6f5cd5b6-36a0-4a1a-8d5c-5f8a36e0a7d2"], ["--type", "dynamic"],
+                   ["--logical-sector", "4096"], ["--physical-sector", "4096"])
+        for option in options:
+            for words in (["create", "o.raw", "--size", "1M"],
+                          ["create", "o.bin", "--format", "raw", "--size", "1M"],
+                          ["convert", "s.vhdx", "o.img"], ["convert", "s.vhdx", "-"],
+                          ["convert", "s.vhdx", "o.raw.gz"], ["mirror", "s.vhdx", "o.raw"],
+                          ["salvage", "s.vhdx", "o.raw"]):
+                with self.subTest(words + option):
+                    line = self.refused(3, *words, *option)
+                    self.assertIn(f"{option[0]}: a raw disk", line)
+        self.assertEqual(self.contents(), before)
+        self.ok("create", "o.raw", "--size", "1M", "--type", "fixed", "--logical-sector", "512")
+
+
 def checksum(structure, place):
     """That of VHD footers and headers: the sum's complement, the field counted as zeros."""
     body = structure[:place] + bytes(4) + structure[place + 4:]

@@ -7,6 +7,7 @@
 #include "images.h"
 #include "options.h"
 #include "profiles.h"
+#include "raw_target.h"
 #include "run_job.h"
 #include "size.h"
 #include "streams.h"
@@ -126,6 +127,7 @@ Status Convert::settle_target() {
   TOOL_TRY(settle_compression());
   if (profile_ != nullptr) TOOL_TRY(apply_profile(*profile_, format_by_name(), options_.target));
   if (is_stream() || measure_) TOOL_TRY(settle_stream());
+  TOOL_TRY(check_raw_target(options_.target, format_by_name()));
   if (!to_standard_output()) return {};
   if (options_.verify) return usage_error("--verify: what went to the standard output is gone");
   if (output_.json && !measure_) return usage_error("--json: the standard output is the disk's");

@@ -6,6 +6,7 @@
 #include "images.h"
 #include "options.h"
 #include "profiles.h"
+#include "raw_target.h"
 #include "run_job.h"
 #include "size.h"
 
@@ -68,6 +69,7 @@ Result<Exit> Create::run() {
   if (options_.source && options_.parent)
     return usage_error("--source and --parent exclude each other");
   TOOL_TRY(apply_profile_chosen());
+  TOOL_TRY(check_raw_target(options_.target, format_for_extension(options_.target.path)));
   auto created = run_job<CreatedDisk>(
       "create", output_, [this](Progress& progress) { return create(options_, progress); });
   if (!created) {

@@ -9,6 +9,7 @@
 #include "images.h"
 #include "options.h"
 #include "profiles.h"
+#include "raw_target.h"
 #include "run_job.h"
 
 namespace vdisk::tool {
@@ -136,6 +137,7 @@ Result<Exit> Mirror::run() {
   if (profile_ != nullptr) {
     TOOL_TRY(apply_profile(*profile_, format_for_extension(options_.target.path), options_.target));
   }
+  TOOL_TRY(check_raw_target(options_.target, format_for_extension(options_.target.path)));
   TOOL_ASSIGN(const auto created, follow_until_broken());
   tell(created);
   return Exit::success;

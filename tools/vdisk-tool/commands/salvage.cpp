@@ -9,6 +9,7 @@
 #include "findings.h"
 #include "images.h"
 #include "options.h"
+#include "raw_target.h"
 #include "run_job.h"
 #include "side_output.h"
 #include "size.h"
@@ -105,6 +106,7 @@ Result<std::optional<SideOutput>> Salvage::prepare_map() const {
 }
 
 Result<Exit> Salvage::run() {
+  TOOL_TRY(check_raw_target(options_.target, format_for_extension(options_.target.path)));
   TOOL_ASSIGN(auto map, prepare_map());
   TOOL_ASSIGN(const auto salvaged, run_job<Salvaged>("salvage", output_, [this](Progress& p) {
                 return salvage(options_, p);
