@@ -39,6 +39,12 @@ Result<bool> is_compressed(const File& file, const SourceRequest& request) {
                           request.path.string(), named->name));
 }
 
+/// A copy of the standard input has a name that tells nobody anything.
+std::unexpected<Error> named_as_asked(Error error, const std::string& name, const fs::path& path) {
+  if (error.message.starts_with(name)) error.message.replace(0, name.size(), path.string());
+  return std::unexpected(std::move(error));
+}
+
 fs::path inner_name(const fs::path& path) {
   return is_gzip_name(path) ? path.parent_path() / path.stem() : path;
 }
@@ -64,7 +70,10 @@ Result<Disk> open_source_file(std::shared_ptr<File> file, const SourceRequest& r
   VDISK_TRY(refuse_part(*file_system_of(open), request.path));
   VDISK_ASSIGN(const bool compressed, is_compressed(*file, request));
   if (compressed) {
-    VDISK_ASSIGN(file, GzipFile::open(std::move(file), progress));
+    const std::string name = file->name();
+    auto unpacked = GzipFile::open(std::move(file), progress);
+    if (!unpacked) return named_as_asked(std::move(unpacked).error(), name, request.path);
+    file = *std::move(unpacked);
     auto format = choose_format(*file, inner_name(request.path), open.format);
     if (!format) return std::unexpected(at_path(request.path, std::move(format).error()));
     open.format = std::string((*format)->name);

@@ -162,6 +162,8 @@ class Metadata(ToolCase):
         self.ok("metadata", "d.vhdx", "--set", NOTE, "--value", "x")
         self.ok("read", "child.vhdx", "--length", "512")
         before = self.contents()
+        _, _, err = self.run_tool("metadata", "d.vhdx", "--disk-id", OTHER)
+        self.assertIn("hint: --force-children", err.decode())
         self.refused(2, "metadata", "d.vhdx", "--disk-id", OTHER)
         self.refused(2, "metadata", "d.vhdx", "--physical-sector", "512")
         self.refused(2, "metadata", "d.vhdx", "--set", OTHER, "--value", "x", "--virtual-disk")

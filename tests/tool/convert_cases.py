@@ -171,6 +171,13 @@ class Gzip(ToolCase):
         self.assertNotIn("out.vhdx", self.contents())
         self.refused(3, "convert", "s.raw", "x.raw.gz", "--gzip-level", "10")
 
+    def test_a_damaged_standard_input_is_named_so(self):
+        line = self.refused(2, "convert", "-", "out.vhdx",
+                            data=gzip.compress(self.data)[:-100])
+        self.assertIn("standard input", line)
+        self.assertNotIn("vdisk-tmp", line)
+        self.assertNotIn("out.vhdx", self.contents())
+
     def test_the_size_of_a_compressed_stream_is_not_known_beforehand(self):
         before = self.contents()
         for words in (["-", "--gzip"], ["o.raw.gz"], ["o.raw.GZ"], ["o.vhd.gz"],

@@ -49,12 +49,31 @@ class Rights(ToolCase):
         os.chmod(self.path("disk-base.vhdx"), 0)
         line = self.refused(2, "hash", child, preexec_fn=self.unprivileged())
         self.assertIn("disk-base.vhdx", line)
+        drawn = self.ok("tree", ".", preexec_fn=self.unprivileged()).decode()
+        self.assertIn("parent may not be opened: ", drawn)
+        self.assertNotIn("missing", drawn)
 
     def test_a_folder_that_may_not_be_written_gets_no_image(self):
         os.chmod(self.folder, 0o555)
         self.refused(2, "create", "new.vhdx", "--size", "1G", preexec_fn=self.unprivileged())
         os.chmod(self.folder, 0o755)
         self.assertEqual(os.listdir(self.folder), [])
+
+
+    def test_a_merge_that_cannot_remove_says_that_it_is_done(self):
+        os.mkdir(self.path("d"))
+        child = self.make("vhdx differencing", "8M", "d/disk")
+        self.ok("write", child, data=b"changed")
+        digest = self.json_of("hash", child)["digest"]
+        os.chmod(self.folder, 0o755)
+        for name in os.listdir(self.path("d")):
+            os.chmod(self.path("d/" + name), 0o666)
+        os.chmod(self.path("d"), 0o555)
+        code, _, err = self.run_tool("merge", child, "--delete", preexec_fn=self.unprivileged())
+        os.chmod(self.path("d"), 0o755)
+        self.assertEqual(code, 2)
+        self.assertIn("hint: the merge itself is done", err.decode())
+        self.assertEqual(self.json_of("hash", "d/disk-base.vhdx")["digest"], digest)
 
 
 class OtherProcesses(ToolCase):

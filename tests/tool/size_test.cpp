@@ -50,6 +50,31 @@ TEST_CASE("what is no size is refused, and the reason names what was typed") {
   }
 }
 
+TEST_CASE("a fraction is answered with the whole number that it stands for") {
+  const struct {
+    const char* text;
+    const char* answer;
+  } cases[] = {{"1.5G", "such as 1536M"},
+               {"1.5M", "such as 1536K"},
+               {"0.5TiB", "such as 512G"},
+               {"2.25k", "such as 2304"},
+               {"1.3M", "such as 1331K"},
+               {"1.5", "expected a whole number of bytes"},
+               {"1.5X", "expected a whole number"},
+               {"1.", "expected a whole number"},
+               {"0.0001M", "expected a whole number"},
+               {"1.2.3G", "expected a whole number"},
+               {"99999999999.5G", "expected a whole"},
+               {"1.99999999999999999999G", "expected a whole number"}};
+  for (const auto& c : cases) {
+    INFO(c.text);
+    const auto parsed = parse_size(c.text);
+    REQUIRE_FALSE(parsed.has_value());
+    CHECK(parsed.error().message.find(c.answer) != std::string::npos);
+  }
+  CHECK(parse_size("2.25K").error().message.ends_with("such as 2304"));
+}
+
 TEST_CASE("offsets may be zero") {
   CHECK(parse_offset("0").value() == 0);
   CHECK(parse_offset("0T").value() == 0);

@@ -64,6 +64,9 @@ constexpr Subject subjects[] = {
      "start and shut down its virtual machine, or discard the saved state there, and try again"},
 };
 
+/// Failures of merge that come when the merge itself is done.
+constexpr std::string_view removing = ": remove: ";
+
 std::string with_source_format(std::string_view text) {
   constexpr std::string_view option = "--format";
   std::string result(text);
@@ -75,6 +78,7 @@ std::string with_source_format(std::string_view text) {
 std::string hint_about_children(std::string_view verb) {
   if (verb == "merge")
     return "merge the other children first, or give them up with --force-siblings";
+  if (verb == "metadata") return "--force-children does it all the same, and gives the children up";
   return "snapshot PATH CHILD --size SIZE makes a larger child instead";
 }
 
@@ -111,6 +115,8 @@ std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
   if (error.code == Errc::cannot_shrink && (verb == "shrink" || verb == "resize"))
     return "--allow-data-loss cuts it off all the same";
   if (error.code == Errc::has_children) return hint_about_children(verb);
+  if (verb == "merge" && error.message.find(removing) != std::string::npos)
+    return "the merge itself is done; what could not be removed is not needed any more";
   for (const auto& subject : subjects) {
     if (subject.code != error.code) continue;
     if (error.message.find(subject.speaks_of) != std::string::npos)

@@ -51,6 +51,31 @@ Result<u64> parse_digits(std::string_view text, std::string_view digits) {
   return value;
 }
 
+/// "1.5G" -> "use a whole number of a smaller unit, such as 1536M".
+std::string without_fraction(std::string_view text) {
+  constexpr u64 step = 1024;
+  constexpr u64 largest_whole = 1'000'000;
+  constexpr std::size_t most_decimals = 9;
+  const auto dot = text.find('.');
+  const auto letters = std::min(text.find_first_not_of("0123456789", dot + 1), text.size());
+  const auto decimals = text.substr(dot + 1, letters - dot - 1);
+  const auto unit = std::ranges::find_if(units, [&](const Unit& candidate) {
+    const auto suffix = text.substr(letters);
+    return equal_ignoring_case(suffix, candidate.letter) ||
+           equal_ignoring_case(suffix, candidate.name);
+  });
+  const auto whole = parse_digits(text, text.substr(0, dot));
+  const bool plain = unit != units.end() && !decimals.empty() && decimals.size() <= most_decimals;
+  if (!plain || !whole || *whole > largest_whole) return std::string(expected_form);
+  u64 scale = 1;
+  for (std::size_t n = 0; n < decimals.size(); ++n) scale *= 10;
+  const auto fraction = parse_digits(text, decimals);
+  const u64 smaller = *whole * step + (fraction.value_or(0) * step + scale / 2) / scale;
+  if (smaller == 0) return std::string(expected_form);
+  const auto letter = unit == units.begin() ? std::string_view() : (unit - 1)->letter;
+  return fmt::format("use a whole number of a smaller unit, such as {}{}", smaller, letter);
+}
+
 Result<u64> unit_bytes(std::string_view text, std::string_view suffix) {
   if (suffix.empty()) return u64{1};
   for (const auto& unit : units) {
@@ -58,7 +83,7 @@ Result<u64> unit_bytes(std::string_view text, std::string_view suffix) {
       return unit.bytes;
   }
   if (suffix.front() == '.')
-    return refuse(text, "has a fraction; use a whole number of a smaller unit, such as 1536M");
+    return refuse(text, fmt::format("has a fraction; {}", without_fraction(text)));
   return refuse(text, fmt::format("has \"{}\" behind the number; {}", suffix, expected_form));
 }
 

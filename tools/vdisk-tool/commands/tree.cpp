@@ -1,4 +1,6 @@
 /// tree: which images of a directory belong together, and whose parent is not where it should be.
+#include <fstream>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -111,12 +113,21 @@ class Drawing {
         return fmt::format("; parent ambiguous: {}", names(image.candidates));
       case ParentState::different:
         return fmt::format("; parent is another disk now: {}", names(image.candidates));
-      case ParentState::missing:
-        return fmt::format("; parent missing, tried {}",
-                           image.tried.empty() ? "nothing: no path is stored" : names(image.tried));
+      case ParentState::missing: return describe_missing(image);
       case ParentState::cyclic: return "; its own ancestor";
     }
     return {};
+  }
+
+  [[nodiscard]] std::string describe_missing(const TreeImage& image) const {
+    std::vector<std::filesystem::path> closed;
+    for (const auto& path : image.tried) {
+      std::error_code code;
+      if (std::filesystem::exists(path, code) && !std::ifstream(path)) closed.push_back(path);
+    }
+    if (!closed.empty()) return fmt::format("; parent may not be opened: {}", names(closed));
+    return fmt::format("; parent missing, tried {}",
+                       image.tried.empty() ? "nothing: no path is stored" : names(image.tried));
   }
 
   const ImageTree& tree_;
