@@ -31,6 +31,8 @@ class FieldList {
   void add_number(std::string name, u64 at, const Buffer& buffer) {
     add(std::move(name), at, sizeof(Buffer), fmt::format("{:#x}", buffer.value()));
   }
+  /// For structures that grow with their fields.
+  void set_size(u64 size) { structure_.size = size; }
   [[nodiscard]] const Structure& structure() const { return structure_; }
 
  private:
@@ -165,6 +167,7 @@ class TableDump {
                                   : fmt::format("sector {:#x}, {:#x} apart", first_, distance_);
     list_.add(fmt::format("entries {}-{}", begin_, end - 1), at, (end - begin_) * sizeof(u32),
               value);
+    list_.set_size((end * sizeof(u32) + offset_) - list_.structure().offset);
     if (list_.structure().fields.size() < runs_in_structure) return {};
     VDISK_TRY(sink_(list_.structure()));
     begin_ = end;

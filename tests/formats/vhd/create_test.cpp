@@ -189,6 +189,8 @@ TEST_CASE("dump: every structure with its fields at absolute offsets") {
   REQUIRE(seen.contains("parent locator 0"));
   REQUIRE(seen.contains("parent locator 1"));
   const Structure& table = seen["BAT from entry 0"];
+  CHECK(table.offset == 1536);
+  CHECK(table.size == 5 * 4);
   REQUIRE(table.fields.size() == 4);
   CHECK(table.fields[0].name == "entries 0-1");
   CHECK(table.fields[1].value == "not allocated");
