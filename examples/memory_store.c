@@ -156,6 +156,26 @@ static int remove_call(void *context, const char *name) {
   return found == NULL ? ENOENT : 0;
 }
 
+/* Names are paths: a directory is what stands before a slash. */
+static int list_call(void *context, const char *directory,
+                     void (*add)(void *names, const char *name, int is_directory), void *names) {
+  memory_store *store = context;
+  const size_t length = strcmp(directory, "/") == 0 ? 0 : strlen(directory);
+  pthread_mutex_lock(&store->mutex);
+  for (int slot = 0; slot < memory_store_slots; ++slot) {
+    char name[memory_store_name];
+    char *end;
+    if (strncmp(store->files[slot].name, directory, length) != 0) continue;
+    if (store->files[slot].name[length] != '/') continue;
+    strcpy(name, store->files[slot].name + length + 1);
+    end = strchr(name, '/');
+    if (end != NULL) *end = '\0';
+    add(names, name, end != NULL);
+  }
+  pthread_mutex_unlock(&store->mutex);
+  return 0;
+}
+
 const vdisk_store *memory_store_interface(memory_store *store) {
   static const vdisk_file_calls calls = {
       .struct_size = sizeof calls, .read = read_call, .write = write_call, .size = size_call,
@@ -164,7 +184,7 @@ const vdisk_store *memory_store_interface(memory_store *store) {
   pthread_mutex_init(&store->mutex, NULL);
   interface = (vdisk_store){.struct_size = sizeof interface, .context = store, .file = &calls,
                             .open = open_call, .create = create_call, .publish = publish_call,
-                            .remove = remove_call};
+                            .remove = remove_call, .list = list_call};
   return &interface;
 }
 

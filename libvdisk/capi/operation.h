@@ -45,7 +45,9 @@ class Inputs {
   std::filesystem::path path(const char* name, const char* argument) {
     return keep(path_of(name, argument));
   }
-  OpenOptions open(const vdisk_open_options* given) { return keep(open_options(given)); }
+  OpenOptions open(const vdisk_open_options* given, Unlisted unlisted = Unlisted::refused) {
+    return keep(open_options(given, unlisted));
+  }
   /// Refuses flags that are not known.
   void flags(uint32_t flags, uint32_t known) {
     if ((flags & ~known) == 0 || !status_) return;

@@ -191,7 +191,8 @@ vdisk_status vdisk_merge(const char* child, const vdisk_merge_options* given,
     capi::Inputs inputs;
     vdisk::MergeOptions options = inputs.keep(capi::merge_options(given));
     options.child = inputs.path(child, "child");
-    options.open = inputs.open(open);
+    options.open = inputs.open(
+        open, options.force_siblings ? capi::Unlisted::taken_as_empty : capi::Unlisted::refused);
     if (!inputs.status()) return inputs.status();
     return capi::run(vdisk::merge, capi::output_of, std::move(options), job);
   });

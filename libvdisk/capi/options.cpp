@@ -5,7 +5,6 @@
 #include <array>
 
 #include "capi/sized.h"
-#include "capi/store.h"
 
 namespace vdisk::capi {
 
@@ -50,7 +49,7 @@ Status take_choices(const vdisk_open_options& given, OpenOptions& options) {
 
 }  // namespace
 
-Result<OpenOptions> open_options(const vdisk_open_options* given) {
+Result<OpenOptions> open_options(const vdisk_open_options* given, Unlisted unlisted) {
   auto known = take(given);
   if (!known) return std::unexpected(std::move(known).error());
   OpenOptions options;
@@ -67,7 +66,7 @@ Result<OpenOptions> open_options(const vdisk_open_options* given) {
   }
   if (known->metadata_cache_bytes != 0) options.metadata_cache_bytes = known->metadata_cache_bytes;
   if (known->store != nullptr) {
-    auto store = store_file_system(known->store);
+    auto store = store_file_system(known->store, unlisted);
     if (!store) return std::unexpected(std::move(store).error());
     options.file_system = *std::move(store);
   }

@@ -1,12 +1,14 @@
 /// Options of the C interface as those of the library.
 #pragma once
 
+#include "capi/store.h"
 #include "vdisk.h"
 #include "vdisk/operations.h"
 
 namespace vdisk::capi {
 
-Result<OpenOptions> open_options(const vdisk_open_options* given);
+Result<OpenOptions> open_options(const vdisk_open_options* given,
+                                 Unlisted unlisted = Unlisted::refused);
 Result<Target> target(const vdisk_target* given);
 Result<MergeOptions> merge_options(const vdisk_merge_options* given);
 /// VDISK_FIXED ...

@@ -46,6 +46,12 @@ std::unexpected<Error> refused(int error, const std::string& name, const char* a
                                error});
 }
 
+/// What a failure to read is, whatever its errno: a damaged image is another matter.
+Error failure_to_read(Error error) {
+  if (error.code != Errc::no_memory) error.code = Errc::io;
+  return error;
+}
+
 /// A call of the caller as a Status; an exception of his is an error of his storage.
 template <class Call>
 Status ask(const std::string& name, const char* action, Call call) {
@@ -69,7 +75,10 @@ class StoreFile : public File {
   }
 
   Status read_at(u64 offset, std::span<std::byte> out) const override {
-    return ask(name_, "read", [&] { return calls_.read(file_, offset, out.data(), out.size()); });
+    auto done =
+        ask(name_, "read", [&] { return calls_.read(file_, offset, out.data(), out.size()); });
+    if (done || is_behind_end(done.error(), offset, out.size())) return done;
+    return std::unexpected(failure_to_read(std::move(done).error()));
   }
   Status write_at(u64 offset, std::span<const std::byte> data) override {
     return change("write", [&] { return calls_.write(file_, offset, data.data(), data.size()); });
@@ -100,7 +109,7 @@ class StoreFile : public File {
   [[nodiscard]] Result<u64> size() const override {
     u64 size = 0;
     auto asked = ask(name_, "size", [&] { return calls_.size(file_, &size); });
-    if (!asked) return std::unexpected(std::move(asked).error());
+    if (!asked) return std::unexpected(failure_to_read(std::move(asked).error()));
     return size;
   }
   Status resize(u64 new_size) override {
@@ -124,6 +133,13 @@ class StoreFile : public File {
     return ask(name_, action, std::move(call));
   }
 
+  /// A store that loses its place says ENODATA as well: only the size makes it the end.
+  [[nodiscard]] bool is_behind_end(const Error& error, u64 offset, u64 length) const {
+    if (error.code != Errc::end_of_file) return false;
+    const auto end = size();
+    return end && (offset > *end || length > *end - offset);
+  }
+
   Status write_zeros(u64 offset, u64 length) {
     static constexpr std::array<std::byte, 64 * kib> zeros{};
     for (u64 done = 0; done < length;) {
@@ -142,9 +158,48 @@ class StoreFile : public File {
   std::atomic<bool> poisoned_ = false;
 };
 
+/// Names of a directory, as the caller hands them over one by one.
+struct Names {
+  std::vector<fs::path> files = {};
+  std::vector<fs::path> directories = {};
+  Errc fault = Errc::success;  ///< of the first name that could not be taken
+
+  /// In order and once; or why not all could be taken.
+  Status settle(const std::string& directory) {
+    if (fault != Errc::success) {
+      return fail(fault, directory + ": list: a name of the store cannot be taken, expected one " +
+                             "without '/'");
+    }
+    for (auto* names : {&files, &directories}) {
+      std::ranges::sort(*names);
+      names->erase(std::unique(names->begin(), names->end()), names->end());
+    }
+    return {};
+  }
+};
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
+}
+
+/// Called by the caller's code, which no exception must meet.
+void add_name(void* opaque, const char* name, int is_directory) noexcept {
+  auto& names = *static_cast<Names*>(opaque);
+  try {
+    if (name == nullptr || !is_plain_name(name)) {
+      names.fault = Errc::invalid_data;
+    } else {
+      (is_directory != 0 ? names.directories : names.files).emplace_back(name);
+    }
+  } catch (...) {
+    names.fault = Errc::no_memory;
+  }
+}
+
 class StoreFileSystem : public FileSystem {
  public:
-  StoreFileSystem(vdisk_store store, vdisk_file_calls calls) : store_(store), calls_(calls) {}
+  StoreFileSystem(vdisk_store store, vdisk_file_calls calls, Unlisted unlisted)
+      : store_(store), calls_(calls), unlisted_(unlisted) {}
 
   Result<std::shared_ptr<File>> open(const fs::path& path, const FileOptions& options) override {
     const std::string name = normal(path);
@@ -193,9 +248,16 @@ class StoreFileSystem : public FileSystem {
     return (*file)->identity();
   }
 
-  /// A store is not listed: what else lies in it is the caller's business.
-  [[nodiscard]] Result<std::vector<fs::path>> list(const fs::path&) const override {
-    return std::vector<fs::path>();
+  [[nodiscard]] Result<std::vector<fs::path>> list(const fs::path& directory) const override {
+    auto names = names_in(directory);
+    if (!names) return std::unexpected(std::move(names).error());
+    return std::move(names->files);
+  }
+  [[nodiscard]] Result<std::vector<fs::path>> list_directories(
+      const fs::path& directory) const override {
+    auto names = names_in(directory);
+    if (!names) return std::unexpected(std::move(names).error());
+    return std::move(names->directories);
   }
 
   [[nodiscard]] Result<fs::path> absolute(const fs::path& path) const override {
@@ -209,6 +271,22 @@ class StoreFileSystem : public FileSystem {
     return fail(Errc::unsupported, path.string() + ": " + action + ": not offered by the store");
   }
 
+  [[nodiscard]] Result<Names> names_in(const fs::path& directory) const {
+    Names names;
+    const std::string name = normal(directory);
+    if (store_.list == nullptr && unlisted_ == Unlisted::taken_as_empty) return names;
+    if (store_.list == nullptr) {
+      return fail(Errc::unsupported,
+                  name + ": list: not offered by the store, expected it: which images depend on " +
+                      "which cannot be known without");
+    }
+    auto asked = ask(name, "list",
+                     [&] { return store_.list(store_.context, name.c_str(), add_name, &names); });
+    if (asked) asked = names.settle(name);
+    if (!asked) return std::unexpected(std::move(asked).error());
+    return names;
+  }
+
   template <class Call>
   Result<std::shared_ptr<File>> opened(const std::string& name, const char* action, Call call) {
     void* file = nullptr;
@@ -220,11 +298,12 @@ class StoreFileSystem : public FileSystem {
 
   vdisk_store store_;
   vdisk_file_calls calls_;
+  Unlisted unlisted_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<FileSystem>> store_file_system(const vdisk_store* store) {
+Result<std::shared_ptr<FileSystem>> store_file_system(const vdisk_store* store, Unlisted unlisted) {
   auto own = take(store);
   if (!own) return std::unexpected(std::move(own).error());
   auto calls = take(own->file);
@@ -236,7 +315,7 @@ Result<std::shared_ptr<FileSystem>> store_file_system(const vdisk_store* store) 
     return fail(Errc::invalid_argument,
                 "store: a call is missing, expected open, read, write, size, resize and flush");
   }
-  return std::make_shared<StoreFileSystem>(*own, *calls);
+  return std::make_shared<StoreFileSystem>(*own, *calls, unlisted);
 }
 
 }  // namespace vdisk::capi

@@ -5,13 +5,16 @@
  * - Every function that can fail returns a vdisk_status; 0 is success. Where a vdisk_error ** is
  *   taken, it may be NULL; on failure it receives the error's text and place, to be freed with
  *   vdisk_error_free(). On success it is left alone.
+ * - NULL where an object, or a place for the result, must be given is VDISK_INVALID_ARGUMENT.
  * - Objects are opaque. What a function gives out is freed with the function that its type names;
  *   freeing NULL does nothing. Output arguments are written on success only.
  * - Offsets, lengths and sizes are bytes. Text is UTF-8; paths are the bytes of the file system.
- * - Options and results are structures that begin with their size. Fill them with their _INIT
- *   macro (or zeros and the size): a field that is 0 or NULL means the default. A library that is
- *   newer than the caller takes the fields that the caller does not know as 0; an older one refuses
- *   fields that it does not know unless they are 0 (VDISK_UNSUPPORTED).
+ * - Options, and results that may grow, are structures that begin with their size. Fill them with
+ *   their _INIT macro (or zeros and the size): a field that is 0 or NULL means the default. A
+ *   library that is newer than the caller takes the fields that the caller does not know as 0; an
+ *   older one refuses options that it does not know unless they are 0 (VDISK_UNSUPPORTED), and sets
+ *   results that it does not know to 0. Small results without a size (vdisk_extent, vdisk_progress,
+ *   vdisk_range, vdisk_metadata_item) stay as they are.
  * - No exception leaves the library. "Blocks" below means: may wait for storage.
  * - Threads: different objects may be used from different threads at once. What holds for one
  *   object is said where it is declared.
@@ -142,7 +145,7 @@ typedef struct vdisk_extent {
   uint32_t depth;       /**< the layer; 0 is the leaf */
 } vdisk_extent;
 
-/** The longest run of one state at `offset`, at most `limit` bytes. May block on metadata. */
+/** The longest run of one state at `offset`, at most `limit` bytes (> 0). May block on metadata. */
 vdisk_status vdisk_disk_map(const vdisk_disk* disk, uint64_t offset, uint64_t limit,
                             vdisk_extent* extent, vdisk_error** error);
 /**
@@ -355,7 +358,8 @@ typedef struct vdisk_merge_options {
   uint32_t all;               /**< 1: into the last ancestor */
   const char* base;           /**< into this ancestor; NULL: by depth */
   uint32_t delete_children;   /**< 1: remove the merged files at the end */
-  uint32_t force_siblings;    /**< 1: although other images name the same parent */
+  uint32_t force_siblings;    /**< 1: although other images name the same parent, or nobody knows:
+                                   a store without `list` */
   const vdisk_target* output; /**< into this new image, the chain stays; NULL: in place */
 } vdisk_merge_options;
 #define VDISK_MERGE_OPTIONS_INIT {sizeof(vdisk_merge_options), 0, 0, NULL, 0, 0, NULL}
