@@ -1,5 +1,6 @@
 /// Manifests and changed ranges.
 #include <algorithm>
+#include <bit>
 
 #include "capi/operation.h"
 #include "capi/status.h"
@@ -35,6 +36,10 @@ JobResult output_of(const Manifest& manifest) {
                                   manifest.blocks.size()};
   result.manifest = std::make_shared<const Manifest>(manifest);
   return result;
+}
+
+bool is_block_size(u64 size) {
+  return std::has_single_bit(size) && size >= min_manifest_block && size <= max_manifest_block;
 }
 
 Status add_block(Manifest& manifest, u64 index, const uint8_t* digest) {
@@ -129,6 +134,10 @@ vdisk_status vdisk_manifest_new(uint64_t virtual_size, uint64_t block_size, uint
                                 vdisk_manifest** manifest, vdisk_error** error) {
   return capi::guarded(error, [&]() -> vdisk::Status {
     if (manifest == nullptr) return fail(Errc::invalid_argument, "manifest: missing");
+    if (!capi::is_block_size(block_size)) {
+      return fail(Errc::invalid_argument, "block_size: " + std::to_string(block_size) +
+                                              ", expected a power of two, 4 KiB to 256 MiB");
+    }
     vdisk::Manifest made{.virtual_size = virtual_size, .block_size = block_size};
     if (sha256 != 0) made.algorithm = vdisk::DigestAlgorithm::sha256;
     *manifest = new vdisk_manifest{std::move(made)};

@@ -77,6 +77,11 @@ Status need_bytes(const void* data, std::size_t length) {
   return length == 0 ? Status() : need(data, "data");
 }
 
+Status need_limit(u64 limit) {
+  if (limit != 0) return {};
+  return fail(Errc::invalid_argument, "limit: 0, expected at least one byte");
+}
+
 }  // namespace
 
 }  // namespace vdisk::capi
@@ -183,6 +188,7 @@ vdisk_status vdisk_disk_map(const vdisk_disk* disk, uint64_t offset, uint64_t li
                             vdisk_extent* extent, vdisk_error** error) {
   return capi::guarded(error, [&]() -> Status {
     if (auto given = capi::need(disk, "disk"); !given) return given;
+    if (auto some = capi::need_limit(limit); !some) return some;
     auto found = disk->disk.extent_at(offset, limit);
     if (!found) return std::unexpected(std::move(found).error());
     return capi::deliver(Result<vdisk_extent>(vdisk_extent{
@@ -196,6 +202,7 @@ vdisk_status vdisk_disk_reserve(vdisk_disk* disk, uint64_t offset, uint64_t limi
                                 vdisk_extent* extent, vdisk_error** error) {
   return capi::guarded(error, [&]() -> Status {
     if (auto given = capi::need(disk, "disk"); !given) return given;
+    if (auto some = capi::need_limit(limit); !some) return some;
     auto place = disk->disk.reserve(offset, limit);
     if (!place) return std::unexpected(std::move(place).error());
     return capi::deliver(

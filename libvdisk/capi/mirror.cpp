@@ -47,7 +47,8 @@ vdisk_status vdisk_mirror_start(vdisk_disk* disk, const vdisk_target* target,
 }
 
 vdisk_status vdisk_mirror_break(vdisk_job* job) {
-  if (job == nullptr || !job->mirror) return VDISK_INVALID_HANDLE;
+  if (job == nullptr) return VDISK_INVALID_ARGUMENT;
+  if (!job->mirror) return VDISK_INVALID_HANDLE;
   job->mirror->break_mirror();
   return VDISK_SUCCESS;
 }

@@ -10,6 +10,15 @@
 
 namespace vdisk::capi {
 
+/// No structure is larger: a field of garbage is no size.
+inline constexpr std::size_t largest_structure = 4096;
+
+inline Status check_size(std::size_t size) {
+  if (size >= sizeof(std::size_t) && size <= largest_structure) return {};
+  return fail(Errc::invalid_argument,
+              "struct_size: " + std::to_string(size) + ", expected the size of the structure");
+}
+
 /// What the caller gave, in the shape that this library knows: fields that the caller does not know
 /// are 0; fields that this library does not know must be 0. Null: everything is 0.
 template <class Structure>
@@ -17,11 +26,7 @@ Result<Structure> take(const Structure* given) {
   Structure known{};
   if (given == nullptr) return known;
   const std::size_t size = given->struct_size;
-  constexpr std::size_t largest = 4096;  // a field of garbage is no size
-  if (size < sizeof(std::size_t) || size > largest) {
-    return fail(Errc::invalid_argument,
-                "struct_size: " + std::to_string(size) + ", expected the size of the structure");
-  }
+  if (auto sound = check_size(size); !sound) return std::unexpected(std::move(sound).error());
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
   const bool unknown_set =
       size > sizeof(Structure) && std::any_of(bytes + sizeof(Structure), bytes + size,
@@ -34,15 +39,14 @@ Result<Structure> take(const Structure* given) {
   return known;
 }
 
-/// The same the other way: fills as much as the caller knows.
+/// The same the other way: fills as much as the caller knows, and what only he knows with zeros.
 template <class Structure>
 Status give(const Structure& known, Structure* wanted) {
   if (wanted == nullptr) return fail(Errc::invalid_argument, "no structure to fill is given");
   const std::size_t size = wanted->struct_size;
-  if (size < sizeof(std::size_t)) {
-    return fail(Errc::invalid_argument, "struct_size: too small for any structure");
-  }
-  std::memcpy(wanted, &known, std::min(size, sizeof(Structure)));
+  if (auto sound = check_size(size); !sound) return sound;
+  std::memset(static_cast<void*>(wanted), 0, size);
+  std::memcpy(static_cast<void*>(wanted), &known, std::min(size, sizeof(Structure)));
   wanted->struct_size = size;
   return {};
 }

@@ -98,6 +98,11 @@ QueryStatus ThreadJob::query_status() const {
   return {now.operation_status, pending ? percent_of(now) : ended_percent};
 }
 
+std::string ThreadJob::phase() const {
+  const std::lock_guard lock(mutex_);
+  return phase_;
+}
+
 void ThreadJob::wait() {
   if (on_own_thread()) return;
   std::unique_lock lock(mutex_);

@@ -25,6 +25,7 @@ class ThreadJob final : public JobCore, public std::enable_shared_from_this<Thre
   Status start(std::function<Status(Progress&)> body) override;
   JobStatus status() const override;
   QueryStatus query_status() const override;
+  std::string phase() const override;
   /// Returns at once on the job's own thread, where waiting could never end.
   void wait() override;
   bool wait_for(std::chrono::nanoseconds timeout) override;

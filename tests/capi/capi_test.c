@@ -2,9 +2,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "capi_checks.h"
@@ -69,6 +71,8 @@ static void disks_are_read_and_written(const vdisk_store* in, const char* path) 
   CHECK(vdisk_disk_layer_path(disk, 1) == NULL);
   CHECK(vdisk_disk_write(disk, 7, "x", 1, NULL) == VDISK_INVALID_ARGUMENT);
   CHECK(vdisk_disk_map(disk, 8 * mib, 1, &extent, NULL) == VDISK_END_OF_FILE);
+  CHECK(vdisk_disk_map(disk, 0, 0, &extent, NULL) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_disk_reserve(disk, 0, 0, &extent, NULL) == VDISK_INVALID_ARGUMENT);
   OK(vdisk_disk_close(disk, &error));
   disk = open_disk(path, VDISK_READ_ONLY, in);
   check_filled(disk, mib + 5 * sector, mib - 5 * sector, 0x11);
@@ -187,6 +191,50 @@ static void jobs_tell_and_obey(void) {
   vdisk_job_free(job); /* cancels */
 }
 
+/* The only thing that fails then is to get a descriptor. */
+static void waiting_needs_no_descriptor(void) {
+  struct rlimit before;
+  struct rlimit none;
+  vdisk_job* job = NULL;
+  vdisk_error* failure = NULL;
+  OK(vdisk_hash(at("large.vhdx"), 1, NULL, &job, &error));
+  while (vdisk_job_progress(job).current_value == 0) sched_yield();
+  CHECK(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  none = before;
+  none.rlim_cur = 0;
+  CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  CHECK(vdisk_job_wait_for(job, 1, NULL) == VDISK_TIMED_OUT);
+  CHECK(vdisk_job_event_fd(job, &failure) == -1);
+  CHECK(vdisk_error_status(failure) == VDISK_IO && vdisk_error_os_error(failure) == EMFILE);
+  vdisk_error_free(failure);
+  CHECK(vdisk_job_cancel(job) == VDISK_CANCELED);
+  CHECK(vdisk_job_wait(job, NULL) == VDISK_CANCELED);
+  CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  vdisk_job_free(job);
+}
+
+static void null_jobs_are_refused_alike(void) {
+  vdisk_output output = {.struct_size = sizeof output};
+  vdisk_tree_image image = VDISK_TREE_IMAGE_INIT;
+  vdisk_manifest* manifest = NULL;
+  vdisk_error* failure = NULL;
+  vdisk_range range;
+  uint32_t percent;
+  CHECK(vdisk_job_progress(NULL).operation_status == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_query_status(NULL, &percent) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_wait(NULL, NULL) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_wait_for(NULL, 0, NULL) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_cancel(NULL) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_event_fd(NULL, &failure) == -1);
+  CHECK(vdisk_error_status(failure) == VDISK_INVALID_ARGUMENT);
+  vdisk_error_free(failure);
+  CHECK(vdisk_job_output(NULL, &output) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_range(NULL, 0, &range) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_image(NULL, 0, &image) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_job_manifest(NULL, &manifest, NULL) == VDISK_INVALID_ARGUMENT);
+  CHECK(vdisk_mirror_break(NULL) == VDISK_INVALID_ARGUMENT);
+}
+
 /* Blocks of zeros are given up. */
 static void images_are_compacted(void) {
   vdisk_job* job = NULL;
@@ -264,7 +312,6 @@ static void disks_are_mirrored(void) {
   disk = open_disk(at("mirror.vhd"), 0, NULL);
   check_filled(disk, 3 * mib, mib, 0x77);
   OK(vdisk_disk_close(disk, &error));
-  CHECK(vdisk_mirror_break(NULL) == VDISK_INVALID_HANDLE);
   OK(vdisk_hash(at("mirror.vhd"), 0, NULL, &job, &error));
   CHECK(vdisk_mirror_break(job) == VDISK_INVALID_HANDLE);
   finish(job, NULL);
@@ -328,6 +375,8 @@ int main(void) {
   payload_moves_outside();
   structures_of_other_versions();
   jobs_tell_and_obey();
+  waiting_needs_no_descriptor();
+  null_jobs_are_refused_alike();
   images_are_compacted();
   disks_are_mirrored();
   storage_of_the_caller();

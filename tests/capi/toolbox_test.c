@@ -109,6 +109,13 @@ static vdisk_manifest* stored_and_loaded(const vdisk_manifest* manifest, uint64_
     CHECK(vdisk_manifest_shape(loaded, NULL, &block_size, &sha256) == VDISK_SUCCESS);
     CHECK(block_size == mib && sha256 == 0);
   }
+  {
+    vdisk_manifest* none = NULL;
+    const uint64_t wrong[] = {0, 1, 4095, 5000, 3 * mib, (uint64_t)512 * mib};
+    for (size_t each = 0; each < sizeof wrong / sizeof *wrong; ++each) {
+      CHECK(vdisk_manifest_new(size, wrong[each], 0, &none, NULL) == VDISK_INVALID_ARGUMENT);
+    }
+  }
   CHECK(vdisk_manifest_block(manifest, 99, &index, digest) == VDISK_NOT_FOUND);
   CHECK(vdisk_manifest_add(loaded, 0, digest, NULL) == VDISK_INVALID_ARGUMENT);
   return loaded;

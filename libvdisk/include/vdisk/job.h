@@ -38,6 +38,7 @@ class JobCore {
   virtual Status start(std::function<Status(Progress&)> body) = 0;
   virtual JobStatus status() const = 0;
   virtual QueryStatus query_status() const = 0;
+  virtual std::string phase() const { return {}; }
   virtual void wait() = 0;
   virtual bool wait_for(std::chrono::nanoseconds timeout) = 0;
   virtual Errc cancel() = 0;
@@ -91,6 +92,12 @@ class [[nodiscard]] Job {
   [[nodiscard]] JobStatus status() const { return core_->status(); }
   [[nodiscard]] QueryStatus query_status() const { return core_->query_status(); }
 
+  /// What the operation called its present part, or its last one. Never blocks.
+  [[nodiscard]] std::string phase() const { return core_->phase(); }
+
+  /// Whether the operation has ended; blocks until then, at most that long. Takes nothing: any
+  /// number of threads may wait so, and it needs no descriptor.
+  bool ended_within(std::chrono::nanoseconds timeout) { return core_->wait_for(timeout); }
   /// Blocks until the operation has ended; its output or its error.
   Result<Output> wait() && {
     core_->wait();
