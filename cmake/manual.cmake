@@ -14,6 +14,7 @@ add_custom_command(OUTPUT ${manual}/man1/vdisk-tool.1
   DEPENDS vdisk-tool ${PROJECT_SOURCE_DIR}/tools/manual
           ${PROJECT_SOURCE_DIR}/libvdisk/include/vdisk.h
           ${PROJECT_SOURCE_DIR}/libvdisk/include/vdisk_status.h
+          ${PROJECT_SOURCE_DIR}/libvdisk/include/vdisk_job.h
           ${PROJECT_SOURCE_DIR}/libvdisk/include/vdisk_store.h
   COMMENT "Writing manual pages and completions" VERBATIM)
 add_custom_target(vdisk_manual ALL DEPENDS ${manual}/man1/vdisk-tool.1)

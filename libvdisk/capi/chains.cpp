@@ -6,6 +6,7 @@
 #include "capi/operation.h"
 #include "capi/sized.h"
 #include "capi/status.h"
+#include "vdisk/operations.h"
 
 namespace vdisk::capi {
 
@@ -22,6 +23,8 @@ JobResult output_of(const Relinked& relinked) {
   auto result = of_type(VDISK_OUTPUT_RELINKED);
   result.output.value.relinked = {relinked.images, relinked.links.size(),
                                   relinked.unresolved.size()};
+  result.tree.images = relinked.unresolved;
+  for (TreeImage& image : result.tree.images) image.parent.reset();  // there is no whole tree
   return result;
 }
 
@@ -29,6 +32,15 @@ JobResult output_of(const ImageTree& tree) {
   auto result = of_type(VDISK_OUTPUT_TREE);
   result.output.value.tree.images = tree.images.size();
   result.tree = tree;
+  return result;
+}
+
+Result<JobResult> find_children(const std::filesystem::path& path, const OpenOptions& options) {
+  const auto children = children_of(path, options);
+  if (!children) return std::unexpected(children.error());
+  auto result = of_type(VDISK_OUTPUT_CHILDREN);
+  result.output.value.children.children = children->size();
+  for (const auto& child : *children) result.paths.push_back({VDISK_PATH_RESULT, child});
   return result;
 }
 
@@ -91,6 +103,17 @@ vdisk_status vdisk_tree(const char* directory, uint32_t flags, const vdisk_open_
     options.open = inputs.open(open);
     if (!inputs.status()) return inputs.status();
     return capi::run(vdisk::image_tree, capi::output_of, std::move(options), job);
+  });
+}
+
+vdisk_status vdisk_children(const char* path, const vdisk_open_options* open, vdisk_job** job,
+                            vdisk_error** error) {
+  return capi::guarded(error, [&]() -> vdisk::Status {
+    capi::Inputs inputs;
+    const auto name = inputs.path(path, "path");
+    const auto options = inputs.open(open);
+    if (!inputs.status()) return inputs.status();
+    return capi::start([=](vdisk::Progress&) { return capi::find_children(name, options); }, job);
   });
 }
 

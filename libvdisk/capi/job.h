@@ -2,10 +2,12 @@
 /// it.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "vdisk.h"
@@ -16,10 +18,28 @@
 
 namespace vdisk::capi {
 
+/// A vdisk_note with texts of its own.
+struct Note {
+  uint32_t kind = VDISK_NOTE_FINDING;
+  uint32_t severity = VDISK_SEVERITY_INFO;
+  u64 offset = 0;
+  std::string id;
+  std::string message;
+  std::string repair = {};
+  std::string path = {};
+};
+
+struct KnownPath {
+  uint32_t kind = VDISK_PATH_RESULT;
+  std::filesystem::path path;
+};
+
 /// What an operation gave. The lists are read through functions of their own.
 struct JobResult {
   vdisk_output output{};
   std::vector<vdisk_range> ranges = {};
+  std::vector<KnownPath> paths = {};
+  std::vector<Note> notes = {};
   ImageTree tree = {};
   std::shared_ptr<const Manifest> manifest = {};
 };

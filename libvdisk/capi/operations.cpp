@@ -15,6 +15,7 @@ JobResult output_of(const CreatedDisk& created) {
   auto result = of_type(VDISK_OUTPUT_CREATED);
   std::copy(created.id.bytes.begin(), created.id.bytes.end(), result.output.value.created.id);
   result.output.value.created.virtual_size = created.virtual_size;
+  result.paths.push_back({VDISK_PATH_RESULT, created.path});
   return result;
 }
 
@@ -31,7 +32,13 @@ JobResult output_of(const Compacted& compacted) {
 
 JobResult output_of(const Merged& merged) {
   auto result = of_type(VDISK_OUTPUT_MERGED);
-  result.output.value.merged.merged_bytes = merged.merged_bytes;
+  result.output.value.merged = {merged.merged_bytes, merged.removed_files.size(),
+                                merged.relinked_files.size()};
+  result.paths.push_back({VDISK_PATH_RESULT, merged.into});
+  for (const auto& path : merged.removed_files) result.paths.push_back({VDISK_PATH_REMOVED, path});
+  for (const auto& path : merged.relinked_files) {
+    result.paths.push_back({VDISK_PATH_RELINKED, path});
+  }
   return result;
 }
 
@@ -49,7 +56,10 @@ JobResult output_of(const Comparison& comparison) {
   auto result = of_type(VDISK_OUTPUT_COMPARISON);
   result.output.value.comparison = {comparison.size_a, comparison.size_b,
                                     comparison.first_difference.value_or(0),
-                                    comparison.identical ? 1U : 0U};
+                                    comparison.identical ? 1U : 0U, comparison.ranges.size()};
+  for (const DifferingRange& range : comparison.ranges) {
+    result.ranges.push_back({range.offset, range.length, 0, 0});
+  }
   return result;
 }
 
@@ -59,51 +69,6 @@ JobResult output_of(const Digest& digest) {
   result.output.value.digest.bytes_hashed = digest.bytes_hashed;
   copy_text(digest.algorithm, result.output.value.digest.algorithm);
   copy_text(digest.hex, result.output.value.digest.hex);
-  return result;
-}
-
-u64 count_of(const CheckReport& report) {
-  return report.findings.size() + report.suppressed_findings;
-}
-
-JobResult output_of(const std::vector<LayerReport>& layers) {
-  auto result = of_type(VDISK_OUTPUT_CHECK);
-  auto& sum = result.output.value.check;
-  sum.clean = 1;
-  for (const auto& [path, report] : layers) {
-    sum.findings += count_of(report);
-    sum.blocks_total += report.blocks_total;
-    sum.blocks_allocated += report.blocks_allocated;
-    sum.bytes_reclaimable += report.bytes_reclaimable;
-    if (!report.clean()) sum.clean = 0;
-  }
-  return result;
-}
-
-JobResult output_of(const Repaired& repaired) {
-  auto result = of_type(VDISK_OUTPUT_REPAIR);
-  auto& value = result.output.value.repair;
-  value.findings_before = count_of(repaired.before);
-  value.findings_after = count_of(repaired.after);
-  value.actions = repaired.actions.size() + repaired.suppressed_actions;
-  value.changed_bytes = repaired.changed_bytes;
-  value.applied = repaired.applied ? 1 : 0;
-  value.opens_before = repaired.opens_before ? 1 : 0;
-  value.opens_after = repaired.opens_after ? 1 : 0;
-  return result;
-}
-
-JobResult output_of(const Salvaged& salvaged) {
-  auto result = of_type(VDISK_OUTPUT_SALVAGE);
-  auto& value = result.output.value.salvage;
-  std::ranges::copy(salvaged.created.id.bytes, value.id);
-  value.virtual_size = salvaged.created.virtual_size;
-  value.lost_bytes = salvaged.lost_bytes;
-  value.lost_ranges = salvaged.lost.size() + salvaged.suppressed_ranges;
-  value.assumptions = salvaged.assumptions.size();
-  for (const LostRange& lost : salvaged.lost) {
-    result.ranges.push_back({lost.offset, lost.length, 1, 0});
-  }
   return result;
 }
 
@@ -130,9 +95,15 @@ vdisk_status vdisk_create(const vdisk_target* target, uint64_t size, const char*
 
 vdisk_status vdisk_convert(const char* source, const vdisk_target* target,
                            const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
+  return vdisk_convert_with(source, target, nullptr, open, job, error);
+}
+
+vdisk_status vdisk_convert_with(const char* source, const vdisk_target* target,
+                                const vdisk_convert_options* given, const vdisk_open_options* open,
+                                vdisk_job** job, vdisk_error** error) {
   return capi::guarded(error, [&]() -> vdisk::Status {
     capi::Inputs inputs;
-    vdisk::ConvertOptions options;
+    vdisk::ConvertOptions options = inputs.keep(capi::convert_options(given));
     options.source = inputs.path(source, "source");
     options.target = inputs.keep(capi::target(target));
     options.open = inputs.open(open);
@@ -219,9 +190,15 @@ vdisk_status vdisk_compact(const char* path, uint32_t mode, uint32_t punch,
 
 vdisk_status vdisk_compare(const char* a, const char* b, const vdisk_open_options* open,
                            vdisk_job** job, vdisk_error** error) {
+  return vdisk_compare_with(a, b, nullptr, open, job, error);
+}
+
+vdisk_status vdisk_compare_with(const char* a, const char* b, const vdisk_compare_options* given,
+                                const vdisk_open_options* open, vdisk_job** job,
+                                vdisk_error** error) {
   return capi::guarded(error, [&]() -> vdisk::Status {
     capi::Inputs inputs;
-    vdisk::CompareOptions options;
+    vdisk::CompareOptions options = inputs.keep(capi::compare_options(given));
     options.a = inputs.path(a, "a");
     options.b = inputs.path(b, "b");
     options.open = inputs.open(open);
@@ -240,48 +217,5 @@ vdisk_status vdisk_hash(const char* path, uint32_t sha256, const vdisk_open_opti
     options.open = inputs.open(open);
     if (!inputs.status()) return inputs.status();
     return capi::run(vdisk::hash, capi::output_of, std::move(options), job);
-  });
-}
-
-vdisk_status vdisk_check(const char* path, uint32_t chain, const vdisk_open_options* open,
-                         vdisk_job** job, vdisk_error** error) {
-  return capi::guarded(error, [&]() -> vdisk::Status {
-    capi::Inputs inputs;
-    vdisk::CheckOptions options;
-    options.path = inputs.path(path, "path");
-    options.chain = chain != 0;
-    options.open = inputs.open(open);
-    if (!inputs.status()) return inputs.status();
-    return capi::run(vdisk::check, capi::output_of, std::move(options), job);
-  });
-}
-
-vdisk_status vdisk_repair(const char* path, uint32_t apply, const char* undo,
-                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error) {
-  return capi::guarded(error, [&]() -> vdisk::Status {
-    capi::Inputs inputs;
-    vdisk::RepairOptions options;
-    options.path = inputs.path(path, "path");
-    options.apply = apply != 0;
-    options.undo = capi::optional_path(undo);
-    options.open = inputs.open(open);
-    if (!inputs.status()) return inputs.status();
-    return capi::run(vdisk::repair, capi::output_of, std::move(options), job);
-  });
-}
-
-vdisk_status vdisk_salvage(const char* source, const vdisk_target* target, uint64_t disk_size,
-                           uint32_t block_size, const vdisk_open_options* open, vdisk_job** job,
-                           vdisk_error** error) {
-  return capi::guarded(error, [&]() -> vdisk::Status {
-    capi::Inputs inputs;
-    vdisk::SalvageOptions options;
-    options.source = inputs.path(source, "source");
-    options.target = inputs.keep(capi::target(target));
-    if (disk_size != 0) options.size = disk_size;
-    if (block_size != 0) options.block_size = block_size;
-    options.open = inputs.open(open);
-    if (!inputs.status()) return inputs.status();
-    return capi::run(vdisk::salvage, capi::output_of, std::move(options), job);
   });
 }

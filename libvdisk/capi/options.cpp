@@ -64,6 +64,10 @@ Result<OpenOptions> open_options(const vdisk_open_options* given, Unlisted unlis
   for (const char* const* root = known->parent_roots; root != nullptr && *root != nullptr; ++root) {
     options.parent_roots.emplace_back(*root);
   }
+  for (const auto* pair = known->parent_map; pair != nullptr && pair->from != nullptr; ++pair) {
+    if (pair->to == nullptr) return fail(Errc::invalid_argument, "parent_map: missing \"to\"");
+    options.parent_map.emplace_back(pair->from, pair->to);
+  }
   if (known->metadata_cache_bytes != 0) options.metadata_cache_bytes = known->metadata_cache_bytes;
   if (known->store != nullptr) {
     auto store = store_file_system(known->store, unlisted);
@@ -113,6 +117,32 @@ Result<MergeOptions> merge_options(const vdisk_merge_options* given) {
     if (!output) return std::unexpected(std::move(output).error());
     options.output = *std::move(output);
   }
+  return options;
+}
+
+Result<ConvertOptions> convert_options(const vdisk_convert_options* given) {
+  auto known = take(given);
+  if (!known) return std::unexpected(std::move(known).error());
+  ConvertOptions options;
+  options.size = unless_zero(known->size);
+  options.layer = known->layer != 0;
+  options.verify = known->verify != 0;
+  constexpr uint32_t highest_level = 9;
+  if (known->gzip > highest_level) return unknown("gzip", known->gzip);
+  if (known->gzip != 0) options.gzip_level = static_cast<int>(known->gzip);
+  auto clone =
+      choose("clone", known->clone, std::array{Clone::automatic, Clone::always, Clone::never});
+  if (!clone) return std::unexpected(std::move(clone).error());
+  options.clone = *clone;
+  return options;
+}
+
+Result<CompareOptions> compare_options(const vdisk_compare_options* given) {
+  auto known = take(given);
+  if (!known) return std::unexpected(std::move(known).error());
+  CompareOptions options;
+  options.strict_size = known->strict_size != 0;
+  options.all_ranges = known->all_ranges != 0;
   return options;
 }
 

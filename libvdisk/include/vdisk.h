@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vdisk_job.h"
 #include "vdisk_status.h"
 #include "vdisk_store.h"
 
@@ -51,22 +52,30 @@ enum {
 /** Which parents may be opened: none, or those below the child's directory and the roots. */
 enum { VDISK_PARENTS_NONE = 0, VDISK_PARENTS_BESIDE = 1 };
 
+/** Replaces a leading part of a parent's path, as the image states it (with backslashes); what it
+ * becomes counts as a root. */
+typedef struct vdisk_path_mapping {
+  const char* from;
+  const char* to;
+} vdisk_path_mapping;
+
 typedef struct vdisk_open_options {
   size_t struct_size;
-  uint32_t access;                 /**< VDISK_READ_ONLY or VDISK_READ_WRITE */
-  uint32_t read_log;               /**< VDISK_LOG_... */
-  uint32_t parents;                /**< VDISK_PARENTS_... */
-  uint32_t no_lock;                /**< 1: take no locks; unsafe */
-  uint32_t vhd_size_by_chs;        /**< 1: the size of a VHD is that of its geometry */
-  uint32_t allow_device;           /**< 1: block devices too */
-  const char* format;              /**< "vhd", "vhdx", "raw"; NULL: by content */
-  const char* parent;              /**< the leaf's parent itself; its identity is checked */
-  const char* const* parent_roots; /**< NULL-terminated, or NULL */
-  uint64_t metadata_cache_bytes;   /**< for each image; 0: 8 MiB */
-  const vdisk_store* store;        /**< NULL: the host's file system */
+  uint32_t access;                      /**< VDISK_READ_ONLY or VDISK_READ_WRITE */
+  uint32_t read_log;                    /**< VDISK_LOG_... */
+  uint32_t parents;                     /**< VDISK_PARENTS_... */
+  uint32_t no_lock;                     /**< 1: take no locks; unsafe */
+  uint32_t vhd_size_by_chs;             /**< 1: the size of a VHD is that of its geometry */
+  uint32_t allow_device;                /**< 1: block devices too */
+  const char* format;                   /**< "vhd", "vhdx", "raw"; NULL: by content */
+  const char* parent;                   /**< the leaf's parent itself; its identity is checked */
+  const char* const* parent_roots;      /**< NULL-terminated, or NULL */
+  uint64_t metadata_cache_bytes;        /**< for each image; 0: 8 MiB */
+  const vdisk_store* store;             /**< NULL: the host's file system */
+  const vdisk_path_mapping* parent_map; /**< the first that fits; ends with NULL, NULL; or NULL */
 } vdisk_open_options;
 #define VDISK_OPEN_OPTIONS_INIT \
-  {sizeof(vdisk_open_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL}
+  {sizeof(vdisk_open_options), 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, NULL, NULL}
 
 /**
  * The guest's disk: an image and its chain of parents. Threads: every function but
@@ -162,144 +171,7 @@ vdisk_status vdisk_disk_commit(vdisk_disk* disk, const vdisk_extent* written, vd
  */
 int vdisk_disk_layer_descriptor(const vdisk_disk* disk, size_t index);
 
-/* ---- Jobs ---------------------------------------------------------------------------------- */
-
-/** A long operation on a thread of its own (docs/jobs.md). Threads: all functions but free. */
-typedef struct vdisk_job vdisk_job;
-
-typedef struct vdisk_progress {
-  vdisk_status operation_status; /**< VDISK_PENDING while it runs: the only sign of completion */
-  uint64_t current_value;
-  uint64_t completion_value; /**< > 0 while pending */
-} vdisk_progress;
-
-/** Never blocks. */
-vdisk_progress vdisk_job_progress(const vdisk_job* job);
-/** The status and 0..99 while pending, 100 once ended. Never blocks. */
-vdisk_status vdisk_job_query_status(const vdisk_job* job, uint32_t* percent);
-/** Blocks until the operation has ended; its status. */
-vdisk_status vdisk_job_wait(vdisk_job* job, vdisk_error** error);
-/** VDISK_TIMED_OUT when it has not ended in time; the job goes on. */
-vdisk_status vdisk_job_wait_for(vdisk_job* job, uint64_t milliseconds, vdisk_error** error);
-/** VDISK_CANCELED (it won), VDISK_ALREADY_CANCELED, or VDISK_TOO_LATE. Never blocks. */
-vdisk_status vdisk_job_cancel(vdisk_job* job);
-/** Readable when the operation has ended; owned by the job. -1 and the error when there is none. */
-int vdisk_job_event_fd(vdisk_job* job, vdisk_error** error);
-/** Cancels, waits and frees. Blocks. */
-void vdisk_job_free(vdisk_job* job);
-
-/** What a job gave; the numbers are those of VDS_ASYNC_OUTPUT_TYPE where it has one. */
-typedef enum vdisk_output_type {
-  VDISK_OUTPUT_NONE = 0,
-  VDISK_OUTPUT_MIRROR = 5, /**< value.created */
-  VDISK_OUTPUT_CREATED = 200,
-  VDISK_OUTPUT_COMPACTED = 202,
-  VDISK_OUTPUT_MERGED = 203,
-  VDISK_OUTPUT_RESIZED = 204,
-  VDISK_OUTPUT_COMPARISON = 1000,
-  VDISK_OUTPUT_DIGEST = 1001,
-  VDISK_OUTPUT_CHECK = 1002,
-  VDISK_OUTPUT_REPAIR = 1003,
-  VDISK_OUTPUT_SALVAGE = 1004,
-  VDISK_OUTPUT_REBASED = 1005,
-  VDISK_OUTPUT_RELINKED = 1006,
-  VDISK_OUTPUT_TREE = 1007,
-  VDISK_OUTPUT_CHANGES = 1008,
-  VDISK_OUTPUT_MANIFEST = 1009
-} vdisk_output_type;
-
-typedef struct vdisk_output {
-  size_t struct_size;
-  vdisk_output_type type;
-  union {
-    struct {
-      uint8_t id[16];
-      uint64_t virtual_size;
-    } created;
-    struct {
-      uint64_t reclaimed_bytes, moved_blocks, old_file_size, new_file_size;
-      char no_gain[24];
-    } compacted; /**< no_gain: "none", or why nothing was given back */
-    struct {
-      uint64_t merged_bytes;
-    } merged;
-    struct {
-      uint64_t old_size, new_size, reclaimed_bytes;
-      char gpt[16];
-    } resized; /**< gpt, the backup of a GUID partition table: "none", "at_end", "moved",
-                    "left_behind" */
-    struct {
-      uint64_t size_a, size_b, first_difference;
-      uint32_t identical;
-    } comparison;
-    struct {
-      uint64_t virtual_size, bytes_hashed;
-      char algorithm[32];
-      char hex[72];
-    } digest;
-    struct {
-      uint64_t findings, blocks_total, blocks_allocated, bytes_reclaimable;
-      uint32_t clean;
-    } check;
-    struct {
-      uint64_t findings_before, findings_after, actions, changed_bytes;
-      uint32_t applied, opens_before, opens_after;
-    } repair;
-    struct {
-      uint8_t id[16];
-      uint64_t virtual_size, lost_bytes, lost_ranges, assumptions;
-    } salvage; /**< the lost ranges: vdisk_job_range */
-    struct {
-      uint8_t parent_id[16];
-      uint32_t identity_changed;
-    } rebased;
-    struct {
-      uint64_t images, links, unresolved;
-    } relinked;
-    struct {
-      uint64_t images;
-    } tree; /**< vdisk_job_image */
-    struct {
-      uint64_t old_size, new_size, granularity, changed_bytes, ranges;
-    } changes; /**< vdisk_job_range, and vdisk_job_manifest for what vdisk_changes found */
-    struct {
-      uint64_t virtual_size, block_size, blocks;
-    } manifest; /**< vdisk_job_manifest */
-  } value;
-} vdisk_output;
-
-/** The output of a job that succeeded; VDISK_PENDING before, its status after a failure. */
-vdisk_status vdisk_job_output(const vdisk_job* job, vdisk_output* output);
-
-typedef struct vdisk_range {
-  uint64_t offset;
-  uint64_t length;
-  uint32_t zero; /**< 1: it reads as zeros now */
-  uint32_t reserved;
-} vdisk_range;
-/** Range `index` of an output that has ranges; VDISK_NOT_FOUND behind the last. Never blocks. */
-vdisk_status vdisk_job_range(const vdisk_job* job, uint64_t index, vdisk_range* range);
-
-#define VDISK_NO_PARENT UINT64_MAX
-/** An image of a tree. The path lives as long as the job. */
-typedef struct vdisk_tree_image {
-  size_t struct_size;
-  const char* path;
-  uint64_t virtual_size;
-  uint64_t file_size;
-  uint64_t parent;       /**< index of another image, or VDISK_NO_PARENT */
-  uint8_t id[16];        /**< what a child's link must name */
-  uint32_t type;         /**< VDISK_FIXED ... */
-  uint32_t dirty;        /**< 1: a log must be replayed */
-  vdisk_status fault;    /**< why it cannot be opened; then only path and file_size are known */
-  char format[16];       /**< "vhd", "vhdx" */
-  char parent_state[16]; /**< "none", "found", "moved", "ambiguous", "different", "missing",
-                              "cyclic" */
-} vdisk_tree_image;
-#define VDISK_TREE_IMAGE_INIT \
-  {sizeof(vdisk_tree_image), NULL, 0, 0, 0, {0}, 0, 0, VDISK_SUCCESS, {0}, {0}}
-/** Image `index` of a VDISK_OUTPUT_TREE, by path; VDISK_NOT_FOUND behind the last. */
-vdisk_status vdisk_job_image(const vdisk_job* job, uint64_t index, vdisk_tree_image* image);
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 /** What a new image shall look like. */
 typedef struct vdisk_target {
@@ -328,6 +200,21 @@ vdisk_status vdisk_create(const vdisk_target* target, uint64_t size, const char*
                           vdisk_error** error);
 vdisk_status vdisk_convert(const char* source, const vdisk_target* target,
                            const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+enum { VDISK_CLONE_AUTOMATIC = 0, VDISK_CLONE_ALWAYS = 1, VDISK_CLONE_NEVER = 2 };
+typedef struct vdisk_convert_options {
+  size_t struct_size;
+  uint64_t size;   /**< of the new disk; 0: that of the source */
+  uint32_t layer;  /**< 1: only what this file stores; a parent's bytes become zeros */
+  uint32_t verify; /**< 1: read it all back and compare digests before it gets its name */
+  uint32_t gzip;   /**< 1 to 9: compress the new image (raw or fixed) that much; 0: do not */
+  uint32_t clone;  /**< VDISK_CLONE_...: share the storage of the source where possible */
+} vdisk_convert_options;
+#define VDISK_CONVERT_OPTIONS_INIT {sizeof(vdisk_convert_options), 0, 0, 0, 0, 0}
+/** The same with options; NULL: the defaults. */
+vdisk_status vdisk_convert_with(const char* source, const vdisk_target* target,
+                                const vdisk_convert_options* options,
+                                const vdisk_open_options* open, vdisk_job** job,
+                                vdisk_error** error);
 /** Copies a disk that is used on meanwhile, and keeps the copy in step with what is done through
  * `disk`. In step the job is pending with equal values; vdisk_mirror_break and a cancel end it.
  * Free the job before the disk. Of `open` only the store is used, for the copy. */
@@ -337,6 +224,11 @@ vdisk_status vdisk_mirror_start(vdisk_disk* disk, const vdisk_target* target,
 /** The copy is completed and gets its name; every change that returned before is in it.
  * VDISK_INVALID_HANDLE when the job is no mirror. Never blocks. */
 vdisk_status vdisk_mirror_break(vdisk_job* job);
+/** The same for an image that other processes write: it is looked at every `milliseconds` (0: 500),
+ * and copied when it has changed and can be opened. VDISK_UNSUPPORTED with a store. */
+vdisk_status vdisk_follow_start(const char* source, const vdisk_target* target,
+                                uint64_t milliseconds, const vdisk_open_options* open,
+                                vdisk_job** job, vdisk_error** error);
 vdisk_status vdisk_expand(const char* path, uint64_t size, const vdisk_open_options* open,
                           vdisk_job** job, vdisk_error** error);
 
@@ -373,6 +265,16 @@ vdisk_status vdisk_compact(const char* path, uint32_t mode, uint32_t punch,
                            const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 vdisk_status vdisk_compare(const char* a, const char* b, const vdisk_open_options* open,
                            vdisk_job** job, vdisk_error** error);
+typedef struct vdisk_compare_options {
+  size_t struct_size;
+  uint32_t strict_size; /**< 1: different sizes differ even if the rest is zeros */
+  uint32_t all_ranges;  /**< 1: go on behind the first difference and list all: vdisk_job_range */
+} vdisk_compare_options;
+#define VDISK_COMPARE_OPTIONS_INIT {sizeof(vdisk_compare_options), 0, 0}
+/** The same with options; NULL: the defaults. */
+vdisk_status vdisk_compare_with(const char* a, const char* b, const vdisk_compare_options* options,
+                                const vdisk_open_options* open, vdisk_job** job,
+                                vdisk_error** error);
 /** `sha256` 1: SHA-256, 0: the digest of `vdisk-tool hash`. */
 vdisk_status vdisk_hash(const char* path, uint32_t sha256, const vdisk_open_options* open,
                         vdisk_job** job, vdisk_error** error);
@@ -383,6 +285,11 @@ vdisk_status vdisk_check(const char* path, uint32_t chain, const vdisk_open_opti
  * that keeps what is overwritten, or NULL. */
 vdisk_status vdisk_repair(const char* path, uint32_t apply, const char* undo,
                           const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+/** Takes a repair back, finished or interrupted, with the file that it kept. `apply` 0: a dry run.
+ * VDISK_WRONG_STATE when the image has changed since, VDISK_CORRUPT when the file is damaged. */
+vdisk_status vdisk_undo_repair(const char* image, const char* undo, uint32_t apply,
+                               const vdisk_open_options* open, vdisk_job** job,
+                               vdisk_error** error);
 /** Copies what can be read of a damaged image into a new one; lost ranges read as zeros there. The
  * sizes are hints for an image that does not say them any more; 0: none. */
 vdisk_status vdisk_salvage(const char* source, const vdisk_target* target, uint64_t disk_size,
@@ -411,6 +318,9 @@ enum {
 /** Which images below a directory belong to which. `flags`: 0 or VDISK_TREE_FLAT. */
 vdisk_status vdisk_tree(const char* directory, uint32_t flags, const vdisk_open_options* open,
                         vdisk_job** job, vdisk_error** error);
+/** The images beside `path`, and in the roots of the parents, that name it as their parent. */
+vdisk_status vdisk_children(const char* path, const vdisk_open_options* open, vdisk_job** job,
+                            vdisk_error** error);
 /** Links children whose parent has moved to the one file with its identity. */
 vdisk_status vdisk_relink(const char* directory, uint32_t flags, const vdisk_open_options* open,
                           vdisk_job** job, vdisk_error** error);

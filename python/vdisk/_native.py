@@ -43,7 +43,7 @@ class OpenOptions(Options):
                 ("parents", c_uint32), ("no_lock", c_uint32), ("vhd_size_by_chs", c_uint32),
                 ("allow_device", c_uint32), ("format", c_char_p), ("parent", c_char_p),
                 ("parent_roots", POINTER(c_char_p)), ("metadata_cache_bytes", c_uint64),
-                ("store", c_void_p)]
+                ("store", c_void_p), ("parent_map", c_void_p)]
 
 
 class LayerInfo(Structure):
@@ -111,7 +111,8 @@ class _Compacted(Structure):
 
 
 class _Merged(Structure):
-    _fields_ = [("merged_bytes", c_uint64)]
+    _fields_ = [("merged_bytes", c_uint64), ("removed_files", c_uint64),
+                ("relinked_files", c_uint64)]
 
 
 class _Resized(Structure):
@@ -121,7 +122,7 @@ class _Resized(Structure):
 
 class _Comparison(Structure):
     _fields_ = [("size_a", c_uint64), ("size_b", c_uint64), ("first_difference", c_uint64),
-                ("identical", c_uint32)]
+                ("identical", c_uint32), ("ranges", c_uint64)]
 
 
 class _Digest(Structure):

@@ -18,9 +18,9 @@ import c_header
 
 # (file, text, replacement): each breaks callers, or may.
 PLANTED = (
-    ("vdisk.h", "uint64_t merged_bytes;", "uint32_t merged_bytes;"),
-    ("vdisk.h", "uint64_t size_a, size_b,", "uint64_t size_b, size_a,"),
-    ("vdisk.h", "uint8_t id[16];\n      uint64_t virtual_size;\n    } created",
+    ("vdisk_job.h", "uint64_t merged_bytes, removed", "uint32_t merged_bytes, removed"),
+    ("vdisk_job.h", "uint64_t size_a, size_b,", "uint64_t size_b, size_a,"),
+    ("vdisk_job.h", "uint8_t id[16];\n      uint64_t virtual_size;\n    } created",
      "uint64_t virtual_size;\n      uint8_t id[16];\n    } created"),
     ("vdisk.h", "VDISK_READ_ONLY = 0, VDISK_READ_WRITE = 1",
      "VDISK_READ_ONLY = 1, VDISK_READ_WRITE = 0"),
@@ -30,9 +30,9 @@ PLANTED = (
     ("vdisk.h", "vdisk_expand(const char* path, uint64_t size,",
      "vdisk_expand(const char* path, uint32_t size,"),
     ("vdisk.h", "uint64_t vdisk_disk_size(", "uint32_t vdisk_disk_size("),
-    ("vdisk.h", "const char* format;              /**<", "const uint8_t* format; /**<"),
-    ("vdisk.h", "VDISK_NO_PARENT UINT64_MAX", "VDISK_NO_PARENT 0"),
-    ("vdisk.h", "VDISK_OUTPUT_MERGED = 203", "VDISK_OUTPUT_MERGED = 206"),
+    ("vdisk.h", "const vdisk_store* store;", "const void* store;"),
+    ("vdisk_job.h", "VDISK_NO_PARENT UINT64_MAX", "VDISK_NO_PARENT 0"),
+    ("vdisk_job.h", "VDISK_OUTPUT_MERGED = 203", "VDISK_OUTPUT_MERGED = 206"),
     ("vdisk.h", "  uint64_t file_offset; /**< in the layer's file; VDISK_DATA only */\n", ""),
     ("vdisk.h", "  uint32_t depth;       /**< the layer; 0 is the leaf */",
      "  uint32_t depth, more, again;"),

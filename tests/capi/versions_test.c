@@ -18,6 +18,7 @@ typedef union buffer {
 static vdisk_disk* disk;
 static vdisk_job* hashed;
 static vdisk_job* listed;
+static vdisk_job* checked;
 
 /* ---- Results: the library fills as much as the caller knows -------------------------------- */
 
@@ -31,13 +32,18 @@ static vdisk_status get_image(buffer* given) {
   return vdisk_job_image(listed, 0, (vdisk_tree_image*)(void*)given);
 }
 
+static vdisk_status get_note(buffer* given) {
+  return vdisk_job_note(checked, 0, (vdisk_note*)(void*)given);
+}
+
 static const struct {
   const char* name;
   size_t size;
   vdisk_status (*get)(buffer* given);
 } results[] = {{"vdisk_layer_info", sizeof(vdisk_layer_info), get_layer},
                {"vdisk_output", sizeof(vdisk_output), get_output},
-               {"vdisk_tree_image", sizeof(vdisk_tree_image), get_image}};
+               {"vdisk_tree_image", sizeof(vdisk_tree_image), get_image},
+               {"vdisk_note", sizeof(vdisk_note), get_note}};
 
 static void check_result(size_t index, size_t size, const buffer* whole) {
   const size_t known = size < results[index].size ? size : results[index].size;
@@ -104,6 +110,21 @@ static vdisk_status use_merge(const void* given) {
   open.parents = VDISK_PARENTS_BESIDE;
   return waited(vdisk_merge(at("child.vhdx"), given, &open, &job, NULL), &job);
 }
+static vdisk_status use_convert(const void* given) {
+  vdisk_target target = VDISK_TARGET_INIT;
+  vdisk_job* job = NULL;
+  vdisk_status status;
+  target.path = at("new.vhdx");
+  status = vdisk_convert_with(at("base.vhdx"), &target, given, NULL, &job, NULL);
+  status = waited(status, &job);
+  unlink(at("new.vhdx"));
+  return status;
+}
+static vdisk_status use_compare(const void* given) {
+  vdisk_job* job = NULL;
+  return waited(vdisk_compare_with(at("base.vhdx"), at("base.vhdx"), given, NULL, &job, NULL),
+                &job);
+}
 static vdisk_status use_rebase(const void* given) {
   vdisk_open_options open = VDISK_OPEN_OPTIONS_INIT;
   vdisk_job* job = NULL;
@@ -152,10 +173,14 @@ static void options_are_as_large_as_the_caller_knows(void) {
   const vdisk_open_options open = VDISK_OPEN_OPTIONS_INIT;
   vdisk_target target = VDISK_TARGET_INIT;
   const vdisk_merge_options merge = VDISK_MERGE_OPTIONS_INIT;
+  const vdisk_convert_options convert = VDISK_CONVERT_OPTIONS_INIT;
+  const vdisk_compare_options compare = VDISK_COMPARE_OPTIONS_INIT;
   vdisk_rebase_options rebase = VDISK_REBASE_OPTIONS_INIT;
   char path[512];
   snprintf(path, sizeof path, "%s", at("new.vhdx")); /* at() has room for four */
   target.path = path;
+  check_options("vdisk_convert_options", &convert, sizeof convert, sizeof(size_t), use_convert);
+  check_options("vdisk_compare_options", &compare, sizeof compare, sizeof(size_t), use_compare);
   rebase.dry_run = 1;
   check_options("vdisk_open_options", &open, sizeof open, sizeof(size_t), use_open);
   check_options("vdisk_target", &target, sizeof target, AFTER(vdisk_target, path), use_target);
@@ -177,19 +202,28 @@ static void stores_are_as_large_as_the_caller_knows(void) {
 }
 
 int main(void) {
-  const char* const names[] = {"base.vhdx", "child.vhdx"};
+  const char* const names[] = {"base.vhdx", "child.vhdx", "cut.vhd"};
   vdisk_open_options open = VDISK_OPEN_OPTIONS_INIT;
   if (!make_folder()) return 1;
   open.parents = VDISK_PARENTS_BESIDE;
   create(at("base.vhdx"), 4 * mib, NULL, NULL);
   create(at("child.vhdx"), 0, at("base.vhdx"), &open);
-  disk = open_disk(at("child.vhdx"), VDISK_READ_ONLY, NULL);
+  /* In memory: what a file occupies changes when the host writes it back. */
+  open.store = memory_store_interface(&memory);
+  create("/v/a.vhdx", mib, NULL, &open);
+  disk = open_disk("/v/a.vhdx", VDISK_READ_ONLY, open.store);
   OK(vdisk_hash(at("base.vhdx"), 1, NULL, &hashed, &error));
   OK(vdisk_job_wait(hashed, &error));
+  create(at("cut.vhd"), mib, NULL, NULL);
+  CHECK(truncate(at("cut.vhd"), 1024) == 0);
+  OK(vdisk_check(at("cut.vhd"), 0, NULL, &checked, &error));
+  OK(vdisk_job_wait(checked, &error));
   OK(vdisk_tree(folder, 0, NULL, &listed, &error));
   OK(vdisk_job_wait(listed, &error));
   results_are_as_large_as_the_caller_knows();
   vdisk_disk_free(disk);
+  memory_store_free(&memory);
+  vdisk_job_free(checked);
   vdisk_job_free(hashed);
   vdisk_job_free(listed);
   options_are_as_large_as_the_caller_knows();
