@@ -41,12 +41,14 @@ class SideOutputs(ToolCase):
         self.refused_all(names + ["disk.raw"], "salvage", "child.vhdx", "new.raw", "--map")
 
     def test_nor_one_whose_child_is_damaged(self):
+        self.ok("write", "child.vhdx", "--offset", MIB, data=seeded().randbytes(3 * MIB))
         image = bytearray(self.read_file("child.vhdx"))
         image[64 * 1024:320 * 1024] = bytes(256 * 1024)  # headers and region tables
         self.write_file("child.vhdx", image)
         parent = bytearray(self.read_file("base.vhdx"))
         parent[64 * 1024:320 * 1024] = bytes(256 * 1024)
         self.write_file("base.vhdx", parent)
+        self.assertEqual(self.run_tool("salvage", "child.vhdx", "rest.raw")[0], 1)
         self.refused_all(["child.vhdx", "base.vhdx"], "salvage", "child.vhdx", "new.raw", "--map")
 
     def test_a_map_is_not_the_new_image(self):
