@@ -7,6 +7,7 @@
 #include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/pack.h"
+#include "engine/real_name.h"
 #include "engine/split_image.h"
 #include "io/overlay_file.h"
 #include "vdisk/operations.h"
@@ -138,18 +139,11 @@ class Rehearsal {
   Layer layer_;
 };
 
-/// A link is followed here, so that the image behind it is replaced and not the link.
-fs::path path_to_replace(const CompactOptions& options) {
-  std::error_code error;
-  if (options.open.file_system || !fs::is_symlink(options.path, error)) return options.path;
-  const fs::path target = fs::canonical(options.path, error);
-  return error ? options.path : target;
-}
-
 Status replace_file(const CompactOptions& options, const OverlayFile& packed, Compacted& result,
                     Progress& progress) {
   const auto file_system = file_system_of(options.open);
-  const fs::path path = path_to_replace(options);
+  // The image behind a link is replaced and not the link.
+  VDISK_ASSIGN(const fs::path path, real_name(options.path, options.open));
   VDISK_ASSIGN(const auto file, file_system->create_beside(path));
   progress.phase("copy");
   progress.expect(std::max<u64>(result.new_file_size, 1));

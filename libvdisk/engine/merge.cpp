@@ -164,7 +164,7 @@ class Merge {
     target_.reset();
     if (!options_.delete_children) return merged;
     VDISK_TRY(link_leaf_children(merged));
-    VDISK_TRY(remove_layers(plan_, plan_.target, *file_system_, merged));
+    VDISK_TRY(remove_layers(plan_, options_, *file_system_, merged));
     return merged;
   }
 

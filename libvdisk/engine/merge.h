@@ -25,8 +25,9 @@ Result<Merged> merge_into_new(const MergePlan& plan, const MergeOptions& options
                               Progress& progress);
 
 /// Removes merged layers, the leaf first: what remains after an interruption is a valid, shorter
-/// chain.
-Status remove_layers(const MergePlan& plan, std::size_t count, FileSystem& file_system,
+/// chain. Of a link the file behind it is removed. Errors: parent_mismatch when another file has
+/// taken the name meanwhile.
+Status remove_layers(const MergePlan& plan, const MergeOptions& options, FileSystem& file_system,
                      Merged& merged);
 
 }  // namespace vdisk

@@ -34,11 +34,19 @@ Result<std::vector<std::filesystem::path>> LeafChildren::link_to(const LinkTarge
   return paths;
 }
 
-Status remove_layers(const MergePlan& plan, std::size_t count, FileSystem& file_system,
+Status remove_layers(const MergePlan& plan, const MergeOptions& options, FileSystem& file_system,
                      Merged& merged) {
-  for (std::size_t index = 0; index < count; ++index) {
-    VDISK_TRY(file_system.remove(plan.layers[index].path));
-    merged.removed_files.push_back(plan.layers[index].path);
+  for (std::size_t index = 0; index < removed_layers(plan, options); ++index) {
+    const PlannedLayer& layer = plan.layers[index];
+    VDISK_ASSIGN(const FileId id, file_system.identity(layer.place));
+    if (id != layer.id) {
+      return fail(Errc::parent_mismatch,
+                  fmt::format("{}: another file since the merge was prepared, expected the merged "
+                              "layer: it is not removed",
+                              layer.place.string()));
+    }
+    VDISK_TRY(file_system.remove(layer.place));
+    merged.removed_files.push_back(layer.place);
   }
   return {};
 }

@@ -97,7 +97,7 @@ class MergeIntoNew {
     chain_.reset();
     if (!options_.delete_children) return merged;
     VDISK_TRY(link_leaf_children(created, merged));
-    VDISK_TRY(remove_layers(plan_, plan_.target + 1, *file_system_, merged));
+    VDISK_TRY(remove_layers(plan_, options_, *file_system_, merged));
     return merged;
   }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "engine/real_name.h"
 
 namespace vdisk {
 
@@ -33,14 +34,32 @@ Result<std::size_t> target_index(const Disk::Core& disk, const MergeOptions& opt
                                                   options.base->string(), options.child.string()));
 }
 
-PlannedLayer describe(const Layer& layer) {
+Result<PlannedLayer> describe(const Layer& layer, const OpenOptions& options) {
   const auto link = layer.image->info().parent;
-  return {.path = layer.path,
-          .id = layer.id,
-          .format = std::string(layer.format->name),
-          .content_id = layer.image->content_id(),
-          .size = layer.image->geometry().virtual_size,
-          .must_cover_parent = link && !link->larger_parent_allowed};
+  VDISK_ASSIGN(auto place, real_name(layer.path, options));
+  return PlannedLayer{.path = layer.path,
+                      .place = std::move(place),
+                      .id = layer.id,
+                      .format = std::string(layer.format->name),
+                      .content_id = layer.image->content_id(),
+                      .size = layer.image->geometry().virtual_size,
+                      .must_cover_parent = link && !link->larger_parent_allowed};
+}
+
+/// A file with a second hard link outlives its removal: it may not lose its parent meanwhile.
+Status check_names(const MergePlan& plan, const MergeOptions& options) {
+  if (options.force_siblings) return {};
+  const std::size_t removed = removed_layers(plan, options);
+  for (std::size_t index = 0; index + 1 < removed; ++index) {
+    const PlannedLayer& layer = plan.layers[index];
+    const u64 names = count_of_names(layer.place, options.open);
+    if (names == 1) continue;
+    return fail(Errc::has_children,
+                fmt::format("{}: {} hard links, expected 1: the image would stay under the other "
+                            "name, and its parent {} would be removed",
+                            layer.path.string(), names, plan.layers[index + 1].path.string()));
+  }
+  return {};
 }
 
 }  // namespace
@@ -61,9 +80,15 @@ Result<MergePlan> plan_merge(const MergeOptions& options) {
       return fail(Errc::wrong_state, fmt::format("{}: belongs to a virtual machine in saved state",
                                                  layer.path.string()));
     }
-    plan.layers.push_back(describe(layer));
+    VDISK_ASSIGN(plan.layers.emplace_back(), describe(layer, options.open));
   }
+  VDISK_TRY(check_names(plan, options));
   return plan;
+}
+
+std::size_t removed_layers(const MergePlan& plan, const MergeOptions& options) {
+  if (!options.delete_children) return 0;
+  return options.output ? plan.target + 1 : plan.target;
 }
 
 Result<Dependents> find_dependents(const MergePlan& plan, const MergeOptions& options,
@@ -73,8 +98,10 @@ Result<Dependents> find_dependents(const MergePlan& plan, const MergeOptions& op
     search.ignored.push_back(plan.layers[index].id);
     if (index > plan.target) continue;
     search.parents.push_back(plan.layers[index].content_id);
-    VDISK_ASSIGN(const auto absolute, file_system.absolute(plan.layers[index].path));
-    search.directories.push_back(absolute.parent_path());
+    for (const fs::path& name : {plan.layers[index].path, plan.layers[index].place}) {
+      VDISK_ASSIGN(const auto absolute, file_system.absolute(name));
+      search.directories.push_back(absolute.parent_path());
+    }
   }
   VDISK_ASSIGN(auto images, find_child_images(file_system, search));
   const std::vector<Guid> others(search.parents.begin() + 1, search.parents.end());

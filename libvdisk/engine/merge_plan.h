@@ -9,6 +9,7 @@ namespace vdisk {
 /// A layer as it was when the merge was planned.
 struct PlannedLayer {
   std::filesystem::path path;
+  std::filesystem::path place;  ///< where the file itself stands, if `path` is a link to it
   FileId id;
   std::string format;
   Guid content_id;
@@ -25,7 +26,8 @@ struct MergePlan {
 };
 
 /// Opens the chain for reading and chooses the target. Errors: those of Disk::open,
-/// wrong_disk_kind, invalid_argument, parent_not_found, wrong_state.
+/// wrong_disk_kind, invalid_argument, parent_not_found, wrong_state; has_children when a file that
+/// loses its parent would stay under another name.
 Result<MergePlan> plan_merge(const MergeOptions& options);
 
 /// Images outside the chain that name one of the layers as their parent.
@@ -39,6 +41,9 @@ Result<Dependents> find_dependents(const MergePlan& plan, const MergeOptions& op
 /// has_children, with all names.
 [[nodiscard]] std::unexpected<Error> refuse_dependents(const MergePlan& plan,
                                                        const std::vector<ChildImage>& images);
+
+/// How many layers, leaf first, are removed at the end.
+[[nodiscard]] std::size_t removed_layers(const MergePlan& plan, const MergeOptions& options);
 
 /// Opens one of the layers again, as it was planned. Errors: parent_mismatch when it has changed.
 Result<Layer> open_planned(const PlannedLayer& planned, Access access, const MergeOptions& options);

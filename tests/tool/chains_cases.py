@@ -175,6 +175,52 @@ class MergeOutput(ChainCase):
             self.ok("check", grandchild, "--chain")
 
 
+class MergeLinks(ChainCase):
+    """What --delete removes is the image, whatever names lead to it."""
+
+    def test_a_link_is_followed_to_the_image_that_is_removed(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(grandchild)
+            os.symlink(grandchild, self.path("current"))
+            out = self.ok("merge", "current", "--all", "--delete").decode()
+            self.assertIn("the link current leads nowhere", out)
+            self.assertEqual(sorted(self.contents()), sorted([base, "current"]))
+            self.assertTrue(os.path.islink(self.path("current")))
+            self.assertEqual(self.guest(base), before)
+
+    def test_a_link_in_another_directory(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(grandchild)
+            os.mkdir(self.path("links"))
+            os.symlink("../" + child, self.path("links/current"))
+            document = self.json_of("merge", "links/current", "--delete", "--parent-root", ".")
+            self.assertEqual([os.path.basename(path) for path in document["removed_files"]],
+                             [child])
+            self.assertEqual(self.guest(grandchild), before)
+            self.ok("check", grandchild, "--chain")
+
+    def test_the_whole_chain_goes_into_a_new_image(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(grandchild)
+            os.symlink(grandchild, self.path("current"))
+            self.ok("merge", "current", "--output", "new" + extension, "--delete")
+            self.assertEqual(sorted(self.contents()), sorted(["current", "new" + extension]))
+            self.assertEqual(self.guest("new" + extension), before)
+
+    def test_a_second_hard_link_never_loses_its_parent(self):
+        for extension, (base, child, grandchild) in self.both():
+            guest = self.guest(grandchild)
+            os.link(self.path(grandchild), self.path("other" + extension))
+            before = self.contents()
+            for words in (["--all"], ["--output", "new" + extension]):
+                line = self.refused(2, "merge", grandchild, "--delete", *words)
+                self.assertIn("2 hard links", line)
+            self.assertEqual(self.contents(), before)
+            # Its parent stays: the image is whole under the other name.
+            self.ok("merge", grandchild, "--delete")
+            self.assertEqual(self.guest("other" + extension), guest)
+
+
 class InfoChildren(ChainCase):
     def test_names_them(self):
         for extension, (base, child, grandchild) in self.both():

@@ -21,6 +21,7 @@ class Merge : public Command {
 
  private:
   void print(const Merged& merged) const;
+  [[nodiscard]] bool leaves_dangling_link() const;
 
   Status settle_output();
 
@@ -84,7 +85,16 @@ void Merge::print(const Merged& merged) const {
     sentence += fmt::format("\nlinked {} to it", escaped(text_of(path)));
   for (const auto& path : merged.removed_files)
     sentence += fmt::format("\nremoved {}", escaped(text_of(path)));
+  if (leaves_dangling_link())
+    sentence += fmt::format("\nthe link {} leads nowhere now", escaped(text_of(options_.child)));
   print_result(output_, sentence);
+}
+
+/// The image that a link leads to is removed, the link is not.
+bool Merge::leaves_dangling_link() const {
+  std::error_code code;
+  return std::filesystem::is_symlink(options_.child, code) &&
+         !std::filesystem::exists(options_.child, code);
 }
 
 Status Merge::settle_output() {
