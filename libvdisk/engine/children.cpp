@@ -5,6 +5,8 @@
 
 #include "base/exception_error.h"
 #include "base/try.h"
+#include "engine/file_list.h"
+#include "engine/real_name.h"
 #include "vdisk/operations.h"
 
 namespace vdisk {
@@ -26,13 +28,14 @@ Result<PerhapsChild> child_at(FileSystem& file_system, const std::filesystem::pa
   auto file = file_system.open(path, {});
   if (!file) return no_child_after(std::move(file).error());
   VDISK_ASSIGN(const auto id, (*file)->identity());
+  const bool by_link = is_link(path, **file);
   if (std::ranges::count(search.ignored, id) != 0) return PerhapsChild();
   const LayerRequest request{.path = path, .file = *std::move(file)};
   auto layer = open_layer(request, {});
   if (!layer) return no_child_after(std::move(layer).error());
   const ImageInfo info = layer->image->info();
   if (!info.parent) return PerhapsChild();
-  return ChildImage{path, id, *info.parent, info.geometry.virtual_size};
+  return ChildImage{path, id, *info.parent, info.geometry.virtual_size, by_link};
 }
 
 std::vector<std::filesystem::path> unique(std::vector<std::filesystem::path> paths) {
@@ -41,15 +44,47 @@ std::vector<std::filesystem::path> unique(std::vector<std::filesystem::path> pat
   return paths;
 }
 
+Result<std::vector<std::filesystem::path>> files_to_look_at(const FileSystem& file_system,
+                                                            const ChildSearch& search) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& directory : unique(search.directories)) {
+    VDISK_TRY(list_files(file_system, directory, paths));
+  }
+  for (const auto& root : unique(search.roots)) {
+    VDISK_TRY(list_files_below(file_system, root, Unreadable::pass_over, paths));
+  }
+  return unique(std::move(paths));
+}
+
+/// A file with several names counts once: to open it twice for writing is to wait for oneself.
+void add_once(std::vector<ChildImage>& children, ChildImage child) {
+  const auto known = std::ranges::find(children, child.id, &ChildImage::id);
+  if (known == children.end()) {
+    children.push_back(std::move(child));
+  } else if (known->by_link && !child.by_link) {
+    *known = std::move(child);
+  }
+}
+
 }  // namespace
 
 Result<ChildSearch> search_for_children(const Layer& layer, const OpenOptions& options) {
-  VDISK_ASSIGN(const auto absolute, file_system_of(options)->absolute(layer.path));
-  ChildSearch search{.parents = {}, .directories = options.parent_roots, .ignored = {layer.id}};
+  ChildSearch search{
+      .parents = {}, .directories = {}, .roots = options.parent_roots, .ignored = {layer.id}};
   const Guid id = layer.image->content_id();
   if (id != Guid{}) search.parents.push_back(id);  // a raw disk has none, and no children
-  search.directories.push_back(absolute.parent_path());
+  VDISK_TRY(add_directories(search, layer.path, options));
   return search;
+}
+
+Status add_directories(ChildSearch& search, const std::filesystem::path& path,
+                       const OpenOptions& options) {
+  VDISK_ASSIGN(const auto place, real_name(path, options));
+  for (const auto& name : {path, place}) {
+    VDISK_ASSIGN(const auto absolute, file_system_of(options)->absolute(name));
+    search.directories.push_back(absolute.parent_path());
+  }
+  return {};
 }
 
 Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::path& path,
@@ -69,12 +104,11 @@ Result<std::vector<ChildImage>> find_child_images(FileSystem& file_system,
                                                   const ChildSearch& search) {
   std::vector<ChildImage> children;
   if (search.parents.empty()) return children;
-  for (const auto& directory : unique(search.directories)) {
-    VDISK_ASSIGN(const auto names, file_system.list(directory));
-    for (const auto& name : names) {
-      const auto path = name.is_absolute() ? name : directory / name.filename();
-      VDISK_ASSIGN(auto child, child_at(file_system, path, search));
-      if (child && accepts_any(child->link, search.parents)) children.push_back(*std::move(child));
+  VDISK_ASSIGN(const auto paths, files_to_look_at(file_system, search));
+  for (const auto& path : paths) {
+    VDISK_ASSIGN(auto child, child_at(file_system, path, search));
+    if (child && accepts_any(child->link, search.parents)) {
+      add_once(children, *std::move(child));
     }
   }
   return children;

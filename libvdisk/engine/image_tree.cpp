@@ -7,6 +7,7 @@
 #include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/children.h"
+#include "engine/file_list.h"
 #include "engine/parent_path.h"
 #include "formats/formats.h"
 #include "vdisk/chains.h"
@@ -16,10 +17,6 @@ namespace vdisk {
 namespace fs = std::filesystem;
 
 namespace {
-
-/// More files are no folder of images but somebody's root directory.
-constexpr std::size_t most_files = 1'000'000;
-constexpr std::size_t deepest_directory = 64;
 
 bool is_named_like_image(const fs::path& path) {
   const Format* named = find_format_by_extension(path.extension().string());
@@ -33,8 +30,10 @@ class TreeScan {
 
   Result<ImageTree> run() {
     VDISK_ASSIGN(const auto directory, files_->absolute(options_.directory));
-    VDISK_TRY(list(directory.lexically_normal(), options_.recursive ? deepest_directory : 0));
-    for (const fs::path& root : options_.open.parent_roots) VDISK_TRY(list(root, 0));
+    VDISK_TRY(list(directory.lexically_normal()));
+    for (const fs::path& root : options_.open.parent_roots) {
+      VDISK_TRY(list_files(*files_, root, names_));
+    }
     std::ranges::sort(names_);
     progress_.phase("scan");
     progress_.expect(std::max<u64>(names_.size(), 1));
@@ -48,17 +47,9 @@ class TreeScan {
   }
 
  private:
-  Status list(const fs::path& directory, std::size_t levels) {
-    VDISK_ASSIGN(const auto names, files_->list(directory));
-    for (const fs::path& name : names) names_.push_back(directory / name.filename());
-    if (names_.size() > most_files) {
-      return fail(Errc::limit, fmt::format("{}: more than {} files, expected at most that many",
-                                           options_.directory.string(), most_files));
-    }
-    if (levels == 0) return {};
-    VDISK_ASSIGN(const auto directories, files_->list_directories(directory));
-    for (const fs::path& name : directories) VDISK_TRY(list(directory / name, levels - 1));
-    return {};
+  Status list(const fs::path& directory) {
+    if (!options_.recursive) return list_files(*files_, directory, names_);
+    return list_files_below(*files_, directory, Unreadable::refuse, names_);
   }
 
   /// Null when it cannot be opened and its name does not say that it is an image.

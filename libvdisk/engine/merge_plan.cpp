@@ -93,15 +93,13 @@ std::size_t removed_layers(const MergePlan& plan, const MergeOptions& options) {
 
 Result<Dependents> find_dependents(const MergePlan& plan, const MergeOptions& options,
                                    FileSystem& file_system) {
-  ChildSearch search{.parents = {}, .directories = options.open.parent_roots, .ignored = {}};
+  ChildSearch search{
+      .parents = {}, .directories = {}, .roots = options.open.parent_roots, .ignored = {}};
   for (std::size_t index = 0; index < plan.layers.size(); ++index) {
     search.ignored.push_back(plan.layers[index].id);
     if (index > plan.target) continue;
     search.parents.push_back(plan.layers[index].content_id);
-    for (const fs::path& name : {plan.layers[index].path, plan.layers[index].place}) {
-      VDISK_ASSIGN(const auto absolute, file_system.absolute(name));
-      search.directories.push_back(absolute.parent_path());
-    }
+    VDISK_TRY(add_directories(search, plan.layers[index].path, options.open));
   }
   VDISK_ASSIGN(auto images, find_child_images(file_system, search));
   const std::vector<Guid> others(search.parents.begin() + 1, search.parents.end());

@@ -14,6 +14,11 @@ Result<fs::path> real_name(const fs::path& path, const OpenOptions& options) {
   return fail(Errc::io, fmt::format("{}: link: {}", path.string(), error.message()));
 }
 
+bool is_link(const fs::path& path, const File& opened) {
+  std::error_code error;
+  return opened.native_descriptor() && fs::is_symlink(path, error);
+}
+
 u64 count_of_names(const fs::path& path, const OpenOptions& options) {
   if (options.file_system) return 1;
   std::error_code error;

@@ -12,6 +12,9 @@ namespace vdisk {
 Result<std::filesystem::path> real_name(const std::filesystem::path& path,
                                         const OpenOptions& options);
 
+/// Whether a file of the host was opened through a symbolic link.
+[[nodiscard]] bool is_link(const std::filesystem::path& path, const File& opened);
+
 /// How many hard links a file has; 1 where nobody knows.
 [[nodiscard]] u64 count_of_names(const std::filesystem::path& path, const OpenOptions& options);
 

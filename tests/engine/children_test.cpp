@@ -64,6 +64,30 @@ TEST_CASE("children elsewhere are found below the roots") {
         std::vector<std::filesystem::path>{"/elsewhere/child.vhdx"});
 }
 
+TEST_CASE("children below the roots are found however deep they lie") {
+  const MemoryPlace place;
+  const auto base = place.create("base.vhdx", 4 * mib);
+  const auto child = place.snapshot(base, "child.vhdx");
+  const std::filesystem::path deep = "/elsewhere/a/b/c/child.vhdx";
+  const auto file = place.files->create_beside(deep).value();
+  must(file->write_at(0, place.bytes(child).all()));
+  must(place.files->publish(*file, deep, false));
+  auto options = place.options();
+  options.parent_roots = {"/elsewhere", "/elsewhere/a"};
+  CHECK(children_of(base, options).value() == std::vector{child, deep});
+}
+
+TEST_CASE("a search that would never end is refused") {
+  const MemoryPlace place;
+  const auto base = place.create("base.vhdx", 4 * mib);
+  std::filesystem::path deep = "/elsewhere";
+  for (int level = 0; level < 70; ++level) deep /= "d";
+  must(place.files->publish(*place.files->create_beside(deep / "x").value(), deep / "x", false));
+  auto options = place.options();
+  options.parent_roots = {"/elsewhere"};
+  CHECK(children_of(base, options).error().code == Errc::limit);
+}
+
 TEST_CASE("a raw disk has no children, though a VHD without an id exists") {
   const MemoryPlace place;
   const auto raw = place.create("a.raw", 4 * mib);

@@ -221,6 +221,79 @@ class MergeLinks(ChainCase):
             self.assertEqual(self.guest("other" + extension), guest)
 
 
+class ChildrenUnderManyNames(ChainCase):
+    """A child reached by several names is one child."""
+
+    def test_a_middle_layer_goes_though_its_child_has_more_names(self):
+        for extension, (base, child, grandchild) in self.both():
+            before = self.guest(grandchild)
+            os.symlink(grandchild, self.path("a-link" + extension))
+            os.link(self.path(grandchild), self.path("hard" + extension))
+            names = self.json_of("info", child, "--children")["children"]
+            self.assertEqual(len(names), 1)
+            self.assertFalse(os.path.islink(names[0]), names)
+            self.assertEqual(len(self.json_of("merge", child, "--delete")["relinked_files"]), 1)
+            for name in (grandchild, "a-link" + extension, "hard" + extension):
+                self.assertEqual(self.guest(name), before)
+
+    def test_a_child_beside_the_image_is_seen_through_a_link_elsewhere(self):
+        for extension, (base, child, grandchild) in self.both():
+            os.mkdir(self.path("links"))
+            os.symlink("../" + child, self.path("links/current"))
+            self.assertEqual(len(self.json_of("info", "links/current", "--children")["children"]),
+                             1)
+            self.refused(2, "expand", "links/current", "--size", "9M", "--parent-root", ".")
+
+
+class ChildrenBelowRoots(ChainCase):
+    """What opens with --parent-root DIR is found there, however deep it lies."""
+
+    def make_distant_child(self, extension):
+        os.makedirs(self.path("a/deep/er"))
+        os.mkdir(self.path("b"))
+        base, middle, child = ("b/base" + extension, "b/middle" + extension,
+                               "a/deep/er/child" + extension)
+        self.ok("create", base, "--size", "4M")
+        self.ok("snapshot", base, middle)
+        self.ok("write", middle, "--length", "1M", "--pattern", "5")
+        self.ok("snapshot", middle, child)
+        return base, middle, child
+
+    def distant_children(self):
+        for extension, _ in self.both():
+            yield extension, self.make_distant_child(extension)
+
+    def test_children_are_named_and_warned_about(self):
+        for _, (_, middle, child) in self.distant_children():
+            names = self.json_of("info", middle, "--children", "--parent-root", ".")["children"]
+            self.assertEqual([os.path.basename(name) for name in names], [os.path.basename(child)])
+            _, _, err = self.run_tool("write", middle, "--parent-root", ".", data=b"x")
+            self.assertIn(os.path.basename(child).encode(), err)
+
+    def test_a_merged_layer_does_not_lose_them(self):
+        for _, (base, middle, child) in self.distant_children():
+            before = self.guest(child, "--parent-root", ".")
+            document = self.json_of("merge", middle, "--delete", "--parent-root", ".")
+            self.assertEqual(len(document["relinked_files"]), 1)
+            self.assertEqual(self.guest(child, "--parent-root", "."), before)
+
+    def test_sizes_and_visible_metadata_do_not_change_under_them(self):
+        for extension, (base, middle, child) in self.distant_children():
+            before = self.guest(child, "--parent-root", ".")
+            self.refused(2, "expand", middle, "--size", "5M", "--parent-root", ".")
+            self.refused(2, "shrink", middle, "--size", "3M", "--parent-root", ".")
+            self.refused(2, "merge", middle, "--base", base, "--output", middle, "--force",
+                         "--parent-root", ".")
+            self.assertEqual(self.guest(child, "--parent-root", "."), before)
+
+    def test_links_to_directories_are_not_followed_and_end_nowhere(self):
+        for _, (_, middle, _) in self.distant_children():
+            os.symlink(".", self.path("a/loop"))
+            os.symlink("/", self.path("a/everything"))
+            names = self.json_of("info", middle, "--children", "--parent-root", ".")["children"]
+            self.assertEqual(len(names), 1)
+
+
 class InfoChildren(ChainCase):
     def test_names_them(self):
         for extension, (base, child, grandchild) in self.both():
