@@ -6,6 +6,25 @@
 
 namespace vdisk {
 
+namespace {
+
+Result<std::string> relative_path(const std::filesystem::path& child,
+                                  const std::filesystem::path& parent,
+                                  const FileSystem& file_system) {
+  VDISK_ASSIGN(const auto child_path, file_system.absolute(child));
+  VDISK_ASSIGN(const auto parent_path, file_system.absolute(parent));
+  return windows_relative_path(child_path.parent_path(), parent_path);
+}
+
+}  // namespace
+
+Status check_link(const std::filesystem::path& child, const std::filesystem::path& parent,
+                  const FileSystem& file_system) {
+  VDISK_ASSIGN(const auto path, relative_path(child, parent, file_system));
+  (void)path;
+  return {};
+}
+
 Result<LinkTarget> link_target(const Layer& parent) {
   VDISK_ASSIGN(const i64 modified, parent.file->modified_time());
   return LinkTarget{
@@ -13,8 +32,7 @@ Result<LinkTarget> link_target(const Layer& parent) {
 }
 
 Status link_child(Layer& child, const LinkTarget& target, FileSystem& file_system) {
-  VDISK_ASSIGN(const auto child_path, file_system.absolute(child.path));
-  VDISK_ASSIGN(const auto parent_path, file_system.absolute(target.path));
+  VDISK_ASSIGN(auto relative, relative_path(child.path, target.path, file_system));
   ParentLink link{.accepted_ids = {target.content_id},
                   .parent_modified_time = target.modified_time};
   // A second id belongs to a merge that is not finished: it stays.
@@ -22,8 +40,7 @@ Status link_child(Layer& child, const LinkTarget& target, FileSystem& file_syste
   if (present && accepts_any(*present, {target.content_id})) {
     link.accepted_ids = present->accepted_ids;
   }
-  link.paths.push_back(
-      {"relative_path", windows_relative_path(child_path.parent_path(), parent_path)});
+  link.paths.push_back({"relative_path", std::move(relative)});
   if (target.windows_path) link.paths.push_back({"absolute_win32_path", *target.windows_path});
   auto linked = child.image->link_parent(link);
   if (linked) linked = child.image->close();

@@ -20,6 +20,10 @@ struct LinkTarget {
 /// The target that an opened layer is.
 Result<LinkTarget> link_target(const Layer& parent);
 
+/// Whether the paths can be written into the child. Errors: bad_path.
+Status check_link(const std::filesystem::path& child, const std::filesystem::path& parent,
+                  const FileSystem& file_system);
+
 /// Durably makes the target the parent of an image opened for writing. Its content id does not
 /// change, so that its own children stay valid. Errors: wrong_disk_kind, metadata_full, io.
 Status link_child(Layer& child, const LinkTarget& target, FileSystem& file_system);

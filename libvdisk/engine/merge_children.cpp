@@ -11,7 +11,10 @@ namespace vdisk {
 Status LeafChildren::open(const MergePlan& plan, const std::vector<ChildImage>& images,
                           const MergeOptions& options) {
   std::vector<ChildImage> lost;
+  const auto& result = options.output ? options.output->path : plan.lowest().path;
+  const auto file_system = file_system_of(options.open);
   for (const ChildImage& image : images) {
+    VDISK_TRY(check_link(image.path, result, *file_system));
     if (!image.link.larger_parent_allowed && plan.leaf().size > image.size) {
       lost.push_back(image);
       continue;

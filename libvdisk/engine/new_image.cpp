@@ -106,6 +106,7 @@ Result<ParentSpec> describe_parent(const Layer& parent, const std::filesystem::p
   VDISK_ASSIGN(const auto child_path, file_system.absolute(child));
   VDISK_ASSIGN(const auto parent_path, file_system.absolute(parent.path));
   VDISK_ASSIGN(const i64 modified, parent.file->modified_time());
+  VDISK_ASSIGN(auto relative_path, windows_relative_path(child_path.parent_path(), parent_path));
   return ParentSpec{
       .format = std::string(parent.format->name),
       .content_id = parent.image->content_id(),
@@ -113,7 +114,7 @@ Result<ParentSpec> describe_parent(const Layer& parent, const std::filesystem::p
       .geometry = info.geometry,
       .modified_time = modified,
       .file_name = parent_path.filename().string(),
-      .relative_path = windows_relative_path(child_path.parent_path(), parent_path),
+      .relative_path = std::move(relative_path),
       .absolute_win32_path = {},
   };
 }

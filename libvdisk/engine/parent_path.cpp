@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include <fmt/format.h>
+
 namespace vdisk {
 
 namespace fs = std::filesystem;
@@ -43,8 +45,10 @@ bool is_volume_path(std::string_view path) {
   return path.starts_with("//?/Volume{");
 }
 
-/// Whether text can be a path relative to a directory: no root, drive, share, device or URL.
+/// Whether text can be a path relative to a directory: no root, drive, share, device or URL. Behind
+/// a leading `./` or `../` a colon is but a character of a name.
 bool is_plain_relative(std::string_view path) {
+  if (path.starts_with("./") || path.starts_with("../")) return true;
   return !path.empty() && path.front() != '/' && path.find(':') == std::string_view::npos;
 }
 
@@ -179,10 +183,17 @@ ParentCandidates parent_candidates(const ParentLink& link, const fs::path& child
   return collector.take();
 }
 
-std::string windows_relative_path(const fs::path& from_directory, const fs::path& file) {
-  std::string path = file.lexically_relative(from_directory).generic_string();
+Result<std::string> windows_relative_path(const fs::path& from_directory, const fs::path& file) {
+  const fs::path relative = file.lexically_relative(from_directory);
+  std::string path = relative.generic_string();
+  if (path.find('\\') != std::string::npos) {
+    return fail(Errc::bad_path,
+                fmt::format("{}: as a parent: the path {} holds a backslash, which separates names "
+                            "in an image; expected names without it",
+                            file.string(), path));
+  }
   std::replace(path.begin(), path.end(), '/', '\\');
-  return path.starts_with("..") ? path : ".\\" + path;
+  return *relative.begin() == ".." ? path : ".\\" + path;
 }
 
 }  // namespace vdisk

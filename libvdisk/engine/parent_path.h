@@ -28,8 +28,9 @@ struct ParentCandidates {
                                                  const OpenOptions& options);
 
 /// The relative path from one absolute directory to a file, in the separators of Windows and with
-/// a leading `.\` where it does not begin with `..`.
-[[nodiscard]] std::string windows_relative_path(const std::filesystem::path& from_directory,
-                                                const std::filesystem::path& file);
+/// a leading `.\` where it does not begin with `..`. Errors: bad_path when a name on the way holds
+/// a backslash, which would be read as a separator.
+[[nodiscard]] Result<std::string> windows_relative_path(const std::filesystem::path& from_directory,
+                                                        const std::filesystem::path& file);
 
 }  // namespace vdisk

@@ -80,10 +80,11 @@ class Rebase {
   Result<Rebased> describe(const LinkTarget& target) {
     VDISK_ASSIGN(const auto child, files_->absolute(options_.child));
     VDISK_ASSIGN(const auto parent, files_->absolute(options_.parent));
+    VDISK_ASSIGN(auto relative_path, windows_relative_path(child.parent_path(), parent));
     return Rebased{.child = options_.child,
                    .parent = options_.parent,
                    .parent_id = target.content_id,
-                   .relative_path = windows_relative_path(child.parent_path(), parent)};
+                   .relative_path = std::move(relative_path)};
   }
 
   /// The child on top of the new parent reads as it did: by comparison, or by its digest.

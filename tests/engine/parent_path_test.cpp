@@ -41,6 +41,8 @@ TEST_CASE("HOSTILE VHD-67, VHDX-99: paths that lead elsewhere are refused, not f
                                  "/proc/self/mem",
                                  "nbd:localhost:10809",
                                  "",
+                                 "..\\C:\\base.vhd",
+                                 ".\\C:\\..\\..\\base.vhd",
                                  "..\\base.vhd"};
   for (const auto& kind : kinds) {
     for (const auto& path : hostile) {
@@ -136,4 +138,28 @@ TEST_CASE("relative paths are written in the way of Windows") {
   CHECK(windows_relative_path("/images/vm", "/images/vm/base.vhdx") == ".\\base.vhdx");
   CHECK(windows_relative_path("/images/vm", "/images/base.vhdx") == "..\\base.vhdx");
   CHECK(windows_relative_path("/images", "/images/vm/a/b.vhdx") == ".\\vm\\a\\b.vhdx");
+  CHECK(windows_relative_path("/images", "/images/..b.vhdx") == ".\\..b.vhdx");
+}
+
+TEST_CASE("what is written of a path leads back to it, or is not written") {
+  OpenOptions options;
+  options.parent_roots = {"/images"};
+  for (const std::string file : {"10:30.vhdx", "C:x.vhdx", "..a:b.vhdx", "a b.vhdx", "nbd:x:1",
+                                 "\u00fc.vhdx", "*?\"<>|.vhdx"}) {
+    for (const std::string directory :
+         {"/images/vm/", "/images/", "/images/a:b/", "/images/vm/c:/"}) {
+      CAPTURE(directory + file);
+      const auto written = windows_relative_path("/images/vm", directory + file);
+      REQUIRE(written);
+      for (const std::string kind : {"relative_path", "W2ru", "W2ku"}) {
+        const auto found = candidates(kind, *written, options);
+        REQUIRE(!found.places.empty());
+        const auto& first = found.places.front();
+        CHECK((first.root / first.relative).lexically_normal() == directory + file);
+      }
+    }
+  }
+  CHECK(windows_relative_path("/images", "/images/a\\b.vhdx").error().code == Errc::bad_path);
+  CHECK(windows_relative_path("/images", "/images/a\\b/c.vhdx").error().code == Errc::bad_path);
+  CHECK(windows_relative_path("/images/a\\b", "/images/a\\b/c.vhdx") == ".\\c.vhdx");
 }

@@ -175,6 +175,53 @@ class MergeOutput(ChainCase):
             self.ok("check", grandchild, "--chain")
 
 
+class ParentNames(ChainCase):
+    """Names that Windows could not have: a child that opens, or none."""
+
+    def test_a_colon_is_a_character_of_a_name(self):
+        for extension in (".vhd", ".vhdx"):
+            for name in ("10:30", "e:f"):
+                parent, child = name + extension, "child-of-" + name[0] + extension
+                self.ok("create", parent, "--size", "4M")
+                self.ok("write", parent, data=b"parent")
+                self.ok("snapshot", parent, child)
+                self.assertEqual(self.ok("read", child, "--length", 6), b"parent")
+                self.ok("check", child, "--chain")
+                os.rename(self.path(parent), self.path("moved:" + parent))
+                self.ok("relink", ".")
+                self.assertEqual(self.ok("read", child, "--length", 6), b"parent")
+                self.assertIn(b"nothing to do", self.ok("relink", "."))
+
+    def test_a_backslash_is_refused_before_anything_is_made(self):
+        for extension, (base, child, grandchild) in self.both():
+            bad = "a\\b" + extension
+            os.rename(self.path(grandchild), self.path(bad))
+            before = self.contents()
+            for words in (["create", "new" + extension, "--parent", bad],
+                          ["rebase", child, "--parent", bad]):
+                self.refused(2, *words)
+                self.assertEqual(self.contents(), before)
+            self.assertIn("backslash", self.refused(2, "snapshot", bad, "new" + extension))
+
+    def test_relink_does_not_link_to_a_backslash(self):
+        for extension, (base, child, grandchild) in self.both():
+            os.rename(self.path(base), self.path("a\\b" + extension))
+            before = self.contents()
+            code, out, _ = self.run_tool("relink", ".")
+            self.assertEqual(code, 1)
+            self.assertIn(b"backslash", out)
+            self.assertNotIn(b"linked", out)
+            self.assertEqual(self.contents(), before)
+
+    def test_a_merge_that_could_not_link_the_children_is_not_begun(self):
+        for extension, (base, child, grandchild) in self.both():
+            bad = "a\\b" + extension
+            os.rename(self.path(base), self.path(bad))
+            before = self.contents()
+            self.refused(2, "merge", child, "--parent", bad, "--delete")
+            self.assertEqual(self.contents(), before)
+
+
 class MergeLinks(ChainCase):
     """What --delete removes is the image, whatever names lead to it."""
 
