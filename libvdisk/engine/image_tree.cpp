@@ -105,7 +105,31 @@ class TreeScan {
       if (is_parent(*found, *link)) return settle(index, ParentState::found, *found);
       others.push_back(path);
     }
+    if (const auto outside = find_outside(index, *link)) {
+      return settle(index, ParentState::outside, *outside);
+    }
     resolve_by_identity(index, *link, std::move(others));
+  }
+
+  /// The image to which the words lead, if every place were allowed. Nothing is opened for that:
+  /// only what stands in the tree anyway is looked at.
+  std::optional<std::size_t> find_outside(std::size_t index, const ParentLink& link) const {
+    const fs::path& child = tree_.images[index].path;
+    OpenOptions anywhere = options_.open;
+    anywhere.parent_roots = {child.root_path()};
+    for (const auto& place : parent_candidates(link, child.parent_path(), anywhere).places) {
+      const auto found = listed_at((place.root / place.relative).lexically_normal());
+      if (found && *found != index && is_parent(*found, link)) return found;
+    }
+    return std::nullopt;
+  }
+
+  [[nodiscard]] std::optional<std::size_t> listed_at(const fs::path& path) const {
+    if (!std::ranges::binary_search(names_, path)) return std::nullopt;
+    const auto id = files_->identity(path);
+    const auto known = id ? by_file_.find(*id) : by_file_.end();
+    if (known == by_file_.end()) return std::nullopt;
+    return known->second;
   }
 
   std::optional<std::size_t> image_at(const ParentCandidate& place, const fs::path& path) {
@@ -172,6 +196,7 @@ std::string_view name(ParentState state) noexcept {
   switch (state) {
     case ParentState::none: return "none";
     case ParentState::found: return "found";
+    case ParentState::outside: return "outside";
     case ParentState::moved: return "moved";
     case ParentState::ambiguous: return "ambiguous";
     case ParentState::different: return "different";

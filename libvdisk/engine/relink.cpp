@@ -17,6 +17,7 @@ bool is_unresolved(const TreeImage& image) {
     case ParentState::cyclic: return true;
     case ParentState::none:
     case ParentState::found:
+    case ParentState::outside:
     case ParentState::moved: break;
   }
   return image.fault.has_value();

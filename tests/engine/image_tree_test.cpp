@@ -300,6 +300,44 @@ TEST_CASE("relink: what has moved is found, what is doubtful is left and named")
   }
 }
 
+TEST_CASE("tree and relink: a parent outside the child's directory is no moved one") {
+  for (const std::string& extension : extensions) {
+    CAPTURE(extension);
+    const Folder folder(extension);
+    const auto child = folder.path("a/child");
+    const auto parent = folder.path("b/parent");
+    folder.move(folder.child, child);
+    folder.move(folder.base, parent);
+    CHECK(state_of(folder.tree(), child) == ParentState::moved);
+    const RelinkOptions options{.directory = "/disks",
+                                .open = folder.place.options(Access::read_write)};
+    Progress progress;
+    const auto done = relink(options, progress);
+    REQUIRE_MESSAGE(done, done.error().message);
+    CHECK(done->links.size() == 1);
+    const auto tree = folder.tree();
+    CHECK(state_of(tree, child) == ParentState::outside);
+    CHECK(tree.images[*image_of(tree, child).parent].path == parent);
+
+    const auto bytes = folder.place.bytes(child).all();
+    const auto again = relink(options, progress);
+    REQUIRE_MESSAGE(again, again.error().message);
+    CHECK(again->links.empty());
+    CHECK(again->unresolved.empty());
+    CHECK(folder.place.bytes(child).all() == bytes);
+
+    auto open = folder.place.options();
+    open.parent_roots = {"/disks/b"};
+    CHECK(state_of(folder.tree(open), child) == ParentState::found);
+    // A copy elsewhere makes it neither ambiguous nor moved.
+    folder.copy(parent, folder.path("c/copy"));
+    CHECK(state_of(folder.tree(), child) == ParentState::outside);
+    folder.move(parent, folder.path("b/renamed"));
+    must(folder.place.files->remove(folder.path("c/copy")));
+    CHECK(state_of(folder.tree(), child) == ParentState::moved);
+  }
+}
+
 TEST_CASE("relink: a child that cannot be written does not keep the others from being linked") {
   for (const std::string& extension : extensions) {
     CAPTURE(extension);

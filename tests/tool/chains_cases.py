@@ -144,6 +144,47 @@ class Relink(ChainCase):
             self.assertEqual(self.contents(), before)
 
 
+class ParentOutside(ChainCase):
+    """A parent in another directory: said when the child is made, and by tree; nothing moves."""
+
+    def test_who_needs_a_parent_root_is_told(self):
+        for extension, (base, child, grandchild) in self.both():
+            os.mkdir(self.path("a"))
+            os.mkdir(self.path("b"))
+            os.rename(self.path(base), self.path("b/" + base))
+            names = ["a/one" + extension, "a/two" + extension]
+            for words in (["snapshot", "b/" + base, names[0]],
+                          ["create", names[1], "--parent", "b/" + base]):
+                self.assertIn(b"opening it needs --parent-root b", self.ok(*words))
+            self.assertNotIn(b"--parent-root", self.ok("snapshot", "b/" + base, "b/x" + extension))
+            self.refused(2, "hash", names[0])
+            self.ok("hash", names[0], "--parent-root", "b")
+
+    def test_tree_and_relink_settle(self):
+        for extension, (base, child, grandchild) in self.both():
+            os.remove(self.path(child))
+            os.remove(self.path(grandchild))
+            os.mkdir(self.path("a"))
+            os.mkdir(self.path("b"))
+            os.rename(self.path(base), self.path("b/" + base))
+            name = "a/one" + extension
+            self.ok("snapshot", "b/" + base, name)
+            before = self.read_file(name)
+            self.assertIn(b"opens only with --parent-root", self.ok("tree", "."))
+            self.assertNotIn(b"moved", self.ok("tree", "."))
+            self.assertIn(b"nothing to do", self.ok("relink", "."))
+            self.assertEqual(self.read_file(name), before)
+            os.rename(self.path("b/" + base), self.path("b/new" + extension))
+            self.assertIn(b"parent moved", self.ok("tree", "."))
+            root = self.ok("relink", ".").decode().split("--parent-root ")[1].strip()
+            self.ok("hash", name, "--parent-root", root)
+            self.assertIn(f"opens only with --parent-root {root}", self.ok("tree", ".").decode())
+            self.assertIn(b"nothing to do", self.ok("relink", "."))
+            states = [image["parent"]["state"] for image in self.json_of("tree", ".")["images"]
+                      if image["parent"]]
+            self.assertEqual(states, ["outside"])
+
+
 class MergeOutput(ChainCase):
     def test_whole_chain_and_upper_part(self):
         for extension, (base, child, grandchild) in self.both():

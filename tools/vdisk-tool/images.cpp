@@ -69,6 +69,20 @@ std::string rounding_remark(const CreatedDisk& created, u64 wanted) {
   return fmt::format("rounded up from {} to {} bytes", wanted, created.virtual_size);
 }
 
+std::string parent_root_remark(const std::filesystem::path& child,
+                               const std::filesystem::path& parent) {
+  const auto directory_of = [](const std::filesystem::path& path) {
+    std::error_code code;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, code).parent_path(),
+                                             code);
+  };
+  const auto between = directory_of(parent).lexically_relative(directory_of(child));
+  if (between.empty() || *between.begin() != "..") return {};
+  const auto directory = parent.parent_path();
+  return fmt::format("opening it needs --parent-root {}",
+                     directory.empty() ? "." : escaped(text_of(directory)));
+}
+
 nlohmann::ordered_json created_document(const CreatedDisk& created) {
   return {{"path", text_of(created.path)},    {"format", created.format},
           {"type", name(created.type)},       {"virtual_size", created.virtual_size},

@@ -26,6 +26,11 @@ void warn_about_children(const std::filesystem::path& path, const OpenOptions& o
 /// "rounded up from 1000 to 1048576 bytes" when the disk is larger than was asked for; else empty.
 [[nodiscard]] std::string rounding_remark(const CreatedDisk& created, u64 wanted);
 
+/// "opening it needs --parent-root DIR" when the parent lies outside the child's directory; else
+/// empty.
+[[nodiscard]] std::string parent_root_remark(const std::filesystem::path& child,
+                                             const std::filesystem::path& parent);
+
 /// "created disk.vhdx: vhdx dynamic, 64 GiB", or the JSON document of a new image.
 void print_created(const CreatedDisk& created, const OutputOptions& options, std::string_view verb,
                    std::string_view remark = {});

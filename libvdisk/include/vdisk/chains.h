@@ -16,6 +16,7 @@ namespace vdisk {
 enum class ParentState {
   none,       ///< it is no child
   found,      ///< where the image says, with the right identity
+  outside,    ///< where the image says, but that is no place that may be looked at: a parent root
   moved,      ///< not where the image says; exactly one other file has its identity
   ambiguous,  ///< not where the image says; several files have its identity
   different,  ///< where the image says stands another disk, and no file has the identity
@@ -35,7 +36,7 @@ struct TreeImage {
   std::optional<Error> fault = {};  ///< it has the signature of an image, but cannot be opened
 
   ParentState parent_state = ParentState::none;
-  std::optional<std::size_t> parent = {};  ///< index in ImageTree::images: found and moved
+  std::optional<std::size_t> parent = {};  ///< index in ImageTree::images: found, outside, moved
   /// Files that have the parent's identity (ambiguous), or stand in its place (different).
   std::vector<std::filesystem::path> candidates = {};
   std::vector<std::filesystem::path> tried = {};  ///< places where the parent was looked for

@@ -78,8 +78,12 @@ Result<Exit> Create::run() {
     return std::unexpected(std::move(error));
   }
   const auto source_size = created->copied ? created->copied->source_size : created->virtual_size;
-  print_created(*created, output_, "created",
-                rounding_remark(*created, options_.size.value_or(source_size)));
+  auto remark = rounding_remark(*created, options_.size.value_or(source_size));
+  if (options_.parent) {
+    const auto root = parent_root_remark(created->path, *options_.parent);
+    remark += (remark.empty() || root.empty() ? "" : "; ") + root;
+  }
+  print_created(*created, output_, "created", remark);
   return Exit::success;
 }
 

@@ -23,11 +23,11 @@ Json link_document(const Rebased& link) {
 }
 
 std::string sentence_of(const Rebased& link, bool dry_run) {
-  const bool outside = link.relative_path.starts_with("..");
-  return fmt::format("{} {} to {}{}{}", dry_run ? "would link" : "linked",
+  const auto remark = parent_root_remark(link.child, link.parent);
+  return fmt::format("{} {} to {}{}{}{}", dry_run ? "would link" : "linked",
                      escaped(text_of(link.child)), escaped(text_of(link.parent)),
                      link.identity_changed ? ", another identity with the same content" : "",
-                     outside ? "; opening it needs --parent-root" : "");
+                     remark.empty() ? "" : "; ", remark);
 }
 
 class Rebase : public Command {

@@ -47,7 +47,10 @@ Result<Exit> Snapshot::run() {
                 return create(options_, p);
               }));
   warn_about_saved_state(parent_);
-  print_created(created, output_, "created", fmt::format("child of {}", escaped(text_of(parent_))));
+  const auto root = parent_root_remark(created.path, parent_);
+  print_created(
+      created, output_, "created",
+      fmt::format("child of {}{}{}", escaped(text_of(parent_)), root.empty() ? "" : "; ", root));
   return Exit::success;
 }
 

@@ -108,6 +108,9 @@ class Drawing {
     switch (image.parent_state) {
       case ParentState::none:
       case ParentState::found: return {};
+      case ParentState::outside:
+        return fmt::format("; opens only with --parent-root {}",
+                           escaped(text_of(tree_.images[*image.parent].path.parent_path())));
       case ParentState::moved: return "; parent moved: relink finds it";
       case ParentState::ambiguous:
         return fmt::format("; parent ambiguous: {}", names(image.candidates));
