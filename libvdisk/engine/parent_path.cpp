@@ -45,6 +45,17 @@ bool is_volume_path(std::string_view path) {
   return path.starts_with("//?/Volume{");
 }
 
+bool is_separator(char character) {
+  return character == '\\' || character == '/';
+}
+
+/// Whether a path begins with whole components: `D:\VM` is no part of `D:\VMs\disk.vhd`.
+bool begins_with_part(std::string_view path, std::string_view part) {
+  if (part.empty() || !path.starts_with(part)) return false;
+  const bool whole = path.size() == part.size() || is_separator(path[part.size()]);
+  return whole || is_separator(part.back());
+}
+
 /// Whether text can be a path relative to a directory: no root, drive, share, device or URL. Behind
 /// a leading `./` or `../` a colon is but a character of a name.
 bool is_plain_relative(std::string_view path) {
@@ -93,7 +104,7 @@ class Collector {
   /// FROM=TO of the caller: TO is trusted, what follows must stay below it.
   bool add_mapped(const ParentPath& stated) {
     for (const auto& [from, to] : options_.parent_map) {
-      if (from.empty() || !stated.path.starts_with(from)) continue;
+      if (!begins_with_part(stated.path, from)) continue;
       const auto rest = with_slashes(stated.path.substr(from.size()));
       const auto relative = fs::path(rest).relative_path().lexically_normal();
       push({to, relative.empty() ? fs::path(".") : relative, stated.path});

@@ -134,6 +134,24 @@ TEST_CASE("a path map replaces the leading part and is trusted as a root") {
   CHECK(found.places[0].relative == "a/base.vhdx");
 }
 
+TEST_CASE("a path map replaces whole components") {
+  OpenOptions options;
+  for (const std::string from : {"D:\\VM", "D:\\VM\\", "D:", "D:\\"}) {
+    options.parent_map = {{from, "/srv"}};
+    CAPTURE(from);
+    CHECK(candidates("W2ku", "D:\\VM\\b.vhd", options).places.front().root == "/srv");
+  }
+  options.parent_map = {{"D:\\VM", "/srv/vm"}, {"D:\\VMs", "/srv/vms"}};
+  const auto found = candidates("W2ku", "D:\\VMs\\b.vhd", options);
+  REQUIRE(found.places.size() == 1);
+  CHECK(found.places[0].root == "/srv/vms");
+  CHECK(found.places[0].relative == "b.vhd");
+  options.parent_map.pop_back();
+  CHECK(has_place(candidates("W2ku", "D:\\VMs\\b.vhd", options), "/images/vm/b.vhd"));
+  options.parent_map = {{"/srv/a", "/other"}};
+  CHECK(candidates("MacX", "/srv/ab/b.vhd", options).places.empty());
+}
+
 TEST_CASE("relative paths are written in the way of Windows") {
   CHECK(windows_relative_path("/images/vm", "/images/vm/base.vhdx") == ".\\base.vhdx");
   CHECK(windows_relative_path("/images/vm", "/images/base.vhdx") == "..\\base.vhdx");

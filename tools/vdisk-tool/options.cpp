@@ -54,7 +54,8 @@ void declare_parents(Arguments& arguments, OpenOptions& options, const OpenChoic
   arguments.repeatable("--parent-root", "DIR", accept_root(options),
                        "allow parents below DIR too; without it only below the child's directory");
   arguments.repeatable("--map-parent", "FROM=TO", accept_mapping(options),
-                       "look for parents whose path begins with FROM below TO");
+                       "look below TO for parents whose path, as info shows it, begins with the "
+                       "directory FROM, such as 'D:\\VM=/srv/vm'");
   if (choices.explicit_parent)
     arguments.path("--parent", options.parent, "the parent itself; its identity is checked");
 }
