@@ -15,9 +15,13 @@
  *   older one refuses options that it does not know unless they are 0 (VDISK_UNSUPPORTED), and sets
  *   results that it does not know to 0. Small results without a size (vdisk_extent, vdisk_progress,
  *   vdisk_range, vdisk_metadata_item) stay as they are.
- * - No exception leaves the library. "Blocks" below means: may wait for storage.
- * - Threads: different objects may be used from different threads at once. What holds for one
- *   object is said where it is declared.
+ * - No exception leaves the library.
+ * - What a function may wait for is said with it. "Blocks" means for storage, and for the short
+ *   locks of the object; never for another caller's storage or job unless that is said. Asking
+ *   for what is in memory never blocks.
+ * - Threads: every function may be called from every thread; different objects may be used from
+ *   different threads at once. What holds for one object is said where it is declared; nobody may
+ *   be inside an object, or come into it, while it is closed or freed.
  */
 #ifndef VDISK_H
 #define VDISK_H
@@ -91,7 +95,7 @@ vdisk_status vdisk_disk_open(const char* path, const vdisk_open_options* options
  * mirrored stays (VDISK_OPERATION_IN_PROGRESS). Blocks. */
 vdisk_status vdisk_disk_close(vdisk_disk* disk, vdisk_error** error);
 /** Frees without closing, as a crash would leave it: flushed data stay. Not while it is mirrored.
- */
+ * Blocks only on closing files. */
 void vdisk_disk_free(vdisk_disk* disk);
 
 /** These four never block. */
@@ -122,7 +126,8 @@ typedef struct vdisk_layer_info {
 /** Layer 0 is the leaf. Blocks. */
 vdisk_status vdisk_disk_layer(const vdisk_disk* disk, size_t index, vdisk_layer_info* info,
                               vdisk_error** error);
-/** The path of a layer; lives as long as the disk. NULL when there is no such layer. */
+/** The path of a layer; lives as long as the disk. NULL when there is no such layer. Never blocks.
+ */
 const char* vdisk_disk_layer_path(const vdisk_disk* disk, size_t index);
 
 /* ---- Reading and writing ------------------------------------------------------------------- */
@@ -133,13 +138,15 @@ vdisk_status vdisk_disk_read(const vdisk_disk* disk, uint64_t offset, void* data
 /** Ranges of whole logical sectors. Block. Durable after the next successful flush. */
 vdisk_status vdisk_disk_write(vdisk_disk* disk, uint64_t offset, const void* data, size_t length,
                               vdisk_error** error);
-/** The range reads as zeros afterwards. */
+/** The range reads as zeros afterwards. Whole sectors. Blocks. */
 vdisk_status vdisk_disk_zero(vdisk_disk* disk, uint64_t offset, uint64_t length,
                              vdisk_error** error);
-/** The content is not needed: it reads as zeros or as before, never as a parent's. */
+/** The content is not needed: it reads as zeros or as before, never as a parent's. Whole sectors.
+ * Blocks. */
 vdisk_status vdisk_disk_discard(vdisk_disk* disk, uint64_t offset, uint64_t length,
                                 vdisk_error** error);
-/** After a failure every later write and flush fails with VDISK_POISONED. Blocks. */
+/** What was written before is durable. After a failure every later write and flush fails with
+ * VDISK_POISONED. Blocks. */
 vdisk_status vdisk_disk_flush(vdisk_disk* disk, vdisk_error** error);
 
 /* ---- The map, for callers that move the payload themselves --------------------------------- */
@@ -163,6 +170,8 @@ vdisk_status vdisk_disk_map(const vdisk_disk* disk, uint64_t offset, uint64_t li
  */
 vdisk_status vdisk_disk_reserve(vdisk_disk* disk, uint64_t offset, uint64_t limit,
                                 vdisk_extent* extent, vdisk_error** error);
+/** The payload of a reserved extent has been written: readers see it from now on. Blocks where the
+ * map has to be read first. */
 vdisk_status vdisk_disk_commit(vdisk_disk* disk, const vdisk_extent* written, vdisk_error** error);
 /**
  * The descriptor of a layer's file, owned by the disk: for preadv, io_uring and the like at the
@@ -190,7 +199,9 @@ typedef struct vdisk_target {
 
 /**
  * The operations. Each starts a job; `open` says how images are found, NULL: the defaults. All
- * text and structures are copied; a store must outlive the job. None of these blocks.
+ * text and structures are copied; a store must outlive the job. Starting blocks on nothing (but on
+ * memory): the job's thread waits for storage, and for its own locks. An image that is open for
+ * writing elsewhere ends its job as VDISK_BUSY at once.
  */
 
 /** An empty image of `size` bytes; a copy of `source`; a child of `parent`. At most one of both.
@@ -198,6 +209,7 @@ typedef struct vdisk_target {
 vdisk_status vdisk_create(const vdisk_target* target, uint64_t size, const char* source,
                           const char* parent, const vdisk_open_options* open, vdisk_job** job,
                           vdisk_error** error);
+/** Copies the guest's content, through the whole chain, into a new image. */
 vdisk_status vdisk_convert(const char* source, const vdisk_target* target,
                            const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 enum { VDISK_CLONE_AUTOMATIC = 0, VDISK_CLONE_ALWAYS = 1, VDISK_CLONE_NEVER = 2 };
@@ -229,6 +241,7 @@ vdisk_status vdisk_mirror_break(vdisk_job* job);
 vdisk_status vdisk_follow_start(const char* source, const vdisk_target* target,
                                 uint64_t milliseconds, const vdisk_open_options* open,
                                 vdisk_job** job, vdisk_error** error);
+/** Grows the disk; what is new reads as zeros. */
 vdisk_status vdisk_expand(const char* path, uint64_t size, const vdisk_open_options* open,
                           vdisk_job** job, vdisk_error** error);
 
@@ -255,6 +268,8 @@ typedef struct vdisk_merge_options {
   const vdisk_target* output; /**< into this new image, the chain stays; NULL: in place */
 } vdisk_merge_options;
 #define VDISK_MERGE_OPTIONS_INIT {sizeof(vdisk_merge_options), 0, 0, NULL, 0, 0, NULL}
+/** Puts what a child stores into one of its ancestors; a rerun finishes one that was interrupted.
+ */
 vdisk_status vdisk_merge(const char* child, const vdisk_merge_options* options,
                          const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 
@@ -263,6 +278,7 @@ enum { VDISK_COMPACT_IN_PLACE = 0, VDISK_COMPACT_COPY = 1, VDISK_COMPACT_ESTIMAT
  */
 vdisk_status vdisk_compact(const char* path, uint32_t mode, uint32_t punch,
                            const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
+/** Whether two disks read the same. */
 vdisk_status vdisk_compare(const char* a, const char* b, const vdisk_open_options* open,
                            vdisk_job** job, vdisk_error** error);
 typedef struct vdisk_compare_options {
@@ -332,7 +348,8 @@ vdisk_status vdisk_relink(const char* directory, uint32_t flags, const vdisk_ope
 vdisk_status vdisk_diff(const char* a, const char* b, uint64_t granularity,
                         const vdisk_open_options* open, vdisk_job** job, vdisk_error** error);
 
-/** Digests of all blocks of a disk that are not zero. Threads: any, once it is complete. */
+/** Digests of all blocks of a disk that are not zero. Threads: any, once it is complete; one while
+ * blocks are added. None of its functions blocks. */
 typedef struct vdisk_manifest vdisk_manifest;
 /** Makes the manifest of a disk. `block_size`: a power of two, 4 KiB to 256 MiB; 0: 1 MiB. */
 vdisk_status vdisk_make_manifest(const char* path, uint64_t block_size, uint32_t sha256,

@@ -16,7 +16,9 @@ extern "C" {
 
 /* ---- Jobs ---------------------------------------------------------------------------------- */
 
-/** A long operation on a thread of its own (docs/jobs.md). Threads: all functions but free. */
+/** A long operation on a thread of its own (docs/jobs.md). Threads: all functions but free may be
+ * called from many threads at once, also while others wait. Only wait, wait_for and free block, on
+ * the operation. */
 typedef struct vdisk_job vdisk_job;
 
 typedef struct vdisk_progress {
@@ -29,7 +31,7 @@ typedef struct vdisk_progress {
 vdisk_progress vdisk_job_progress(const vdisk_job* job);
 /** The status and 0..99 while pending, 100 once ended. Never blocks. */
 vdisk_status vdisk_job_query_status(const vdisk_job* job, uint32_t* percent);
-/** Blocks until the operation has ended; its status. */
+/** Blocks until the operation has ended; its status. Needs no descriptor. */
 vdisk_status vdisk_job_wait(vdisk_job* job, vdisk_error** error);
 /** VDISK_TIMED_OUT when it has not ended in time; the job goes on. */
 vdisk_status vdisk_job_wait_for(vdisk_job* job, uint64_t milliseconds, vdisk_error** error);
@@ -38,9 +40,10 @@ vdisk_status vdisk_job_wait_for(vdisk_job* job, uint64_t milliseconds, vdisk_err
 vdisk_status vdisk_job_phase(const vdisk_job* job, char* text, size_t room);
 /** VDISK_CANCELED (it won), VDISK_ALREADY_CANCELED, or VDISK_TOO_LATE. Never blocks. */
 vdisk_status vdisk_job_cancel(vdisk_job* job);
-/** Readable when the operation has ended; owned by the job. -1 and the error when there is none. */
+/** A descriptor that is readable when the operation has ended; made by the first call, owned by the
+ * job. -1 and the error (VDISK_IO) when there is none. Never blocks. */
 int vdisk_job_event_fd(vdisk_job* job, vdisk_error** error);
-/** Cancels, waits and frees. Blocks. */
+/** Cancels, waits for the job's thread and frees. Blocks until the operation has noticed. */
 void vdisk_job_free(vdisk_job* job);
 
 /** What a job gave; the numbers are those of VDS_ASYNC_OUTPUT_TYPE where it has one. */
@@ -133,7 +136,8 @@ typedef struct vdisk_output {
   } value;
 } vdisk_output;
 
-/** The output of a job that succeeded; VDISK_PENDING before, its status after a failure. */
+/** The output of a job that succeeded; VDISK_PENDING before, its status after a failure.
+ * Never blocks. */
 vdisk_status vdisk_job_output(const vdisk_job* job, vdisk_output* output);
 
 typedef struct vdisk_range {

@@ -24,7 +24,8 @@ uint32_t vdisk_abi(void);
 
 /* ---- Status codes -------------------------------------------------------------------------- */
 
-/** One number for each cause; the numbers never change. docs/jobs.md tells the Win32 codes. */
+/** One number for each cause; the numbers never change. docs/jobs.md has the table, with those
+ * that Windows uses. */
 typedef enum vdisk_status {
   VDISK_SUCCESS = 0,
   VDISK_FILE_NOT_FOUND = 1,
@@ -111,6 +112,8 @@ typedef enum vdisk_status {
   VDISK_INTERNAL = 82,
 } vdisk_status;
 
+/* These never block, and may be called from every thread. */
+
 /** Stable lower-case name ("parent_not_found"); static, never NULL. */
 const char* vdisk_status_name(vdisk_status status);
 /** One plain sentence; static, never NULL. */
@@ -122,6 +125,7 @@ uint32_t vdisk_status_win32(vdisk_status status);
 uint32_t vdisk_status_hresult(vdisk_status status);
 uint32_t vdisk_status_vds(vdisk_status status);
 
+/** Threads: all functions but free. None of them blocks. */
 typedef struct vdisk_error vdisk_error;
 vdisk_status vdisk_error_status(const vdisk_error* error);
 /** "<path>: <structure> at <offset>: <found>, expected <expected>"; lives as long as the error. */
