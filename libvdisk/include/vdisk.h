@@ -161,17 +161,26 @@ typedef struct vdisk_extent {
   uint32_t depth;       /**< the layer; 0 is the leaf */
 } vdisk_extent;
 
-/** The longest run of one state at `offset`, at most `limit` bytes (> 0). May block on metadata. */
+/**
+ * The longest run of one state at `offset`, at most `limit` bytes (> 0). It holds until the range
+ * is written, zeroed or discarded: after that and a flush its place may be another block's. May
+ * block on metadata.
+ */
 vdisk_status vdisk_disk_map(const vdisk_disk* disk, uint64_t offset, uint64_t limit,
                             vdisk_extent* extent, vdisk_error** error);
 /**
  * Where payload may go: write it there, all of it, then vdisk_disk_commit. Nobody sees the place
- * before. The extent is VDISK_DATA, whole sectors, and may be shorter than `limit`. May block.
+ * before, and it is given to nobody else until all of it is committed, whatever is discarded and
+ * flushed meanwhile; what is never committed keeps freed space from being used again until the disk
+ * is closed. The extent is VDISK_DATA, whole sectors, and may be shorter than `limit`. May block.
  */
 vdisk_status vdisk_disk_reserve(vdisk_disk* disk, uint64_t offset, uint64_t limit,
                                 vdisk_extent* extent, vdisk_error** error);
-/** The payload of a reserved extent has been written: readers see it from now on. Blocks where the
- * map has to be read first. */
+/**
+ * The payload of a reserved extent, or of a part of it, has been written: readers see it from now
+ * on, except where the range was discarded in the meantime. VDISK_INVALID_ARGUMENT for what was not
+ * reserved or is committed already. Blocks where the map has to be read first.
+ */
 vdisk_status vdisk_disk_commit(vdisk_disk* disk, const vdisk_extent* written, vdisk_error** error);
 /**
  * The descriptor of a layer's file, owned by the disk: for preadv, io_uring and the like at the

@@ -55,7 +55,8 @@ class Completions(unittest.TestCase):
     def complete(self, *words, cwd=None):
         """What bash offers for the last word."""
         quoted = " ".join(f"'{word}'" for word in words)
-        script = (f". {os.path.abspath(FOLDER)}/completions/bash/vdisk-tool; COMP_WORDS=({quoted}); "
+        completion = os.path.abspath(f"{FOLDER}/completions/bash/vdisk-tool")
+        script = (f". {completion}; COMP_WORDS=({quoted}); "
                   f"COMP_CWORD={len(words) - 1}; _vdisk_tool; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
         return subprocess.run(["bash", "-c", script], check=True, text=True, cwd=cwd,
                               stdout=subprocess.PIPE).stdout.splitlines()

@@ -99,15 +99,19 @@ class Disk {
   /// The content is not needed any more: reads give zeros where the map can say so, else the old
   /// bytes; never a parent's. Sector-aligned.
   Status discard(u64 offset, u64 length);
-  /// Where the bytes are: the longest run from `offset`, at most `limit`.
+  /// Where the bytes are: the longest run from `offset`, at most `limit`. It holds until the range is
+  /// written, zeroed or discarded: after that and a flush its place may be another block's.
   [[nodiscard]] Result<MappedExtent> extent_at(u64 offset, u64 limit) const;
   /// The same for one layer alone (0 is the leaf).
   [[nodiscard]] Result<Extent> layer_extent_at(std::size_t index, u64 offset, u64 limit) const;
   /// The file of a layer (index < depth()), for callers that do their own payload I/O.
   [[nodiscard]] File& layer_file(std::size_t index) const;
-  /// Own payload I/O: Image::reserve and Image::commit of the leaf. A partial write into a child
-  /// must cover whole sectors.
+  /// Own payload I/O: the place for payload in the leaf (Image::reserve). Nobody else gets it until
+  /// all of it is committed; what is never committed keeps freed space from being used again until
+  /// the disk is closed. A partial write into a child must cover whole sectors.
   Result<Extent> reserve(u64 offset, u64 limit);
+  /// What was reserved, or a part of it, has been written. A range that was discarded meanwhile
+  /// stays discarded. Errors: invalid_argument for what is not reserved, or committed already.
   Status commit(const Extent& written);
 
   Status flush();
