@@ -99,8 +99,8 @@ class Disk {
   /// The content is not needed any more: reads give zeros where the map can say so, else the old
   /// bytes; never a parent's. Sector-aligned.
   Status discard(u64 offset, u64 length);
-  /// Where the bytes are: the longest run from `offset`, at most `limit`. It holds until the range is
-  /// written, zeroed or discarded: after that and a flush its place may be another block's.
+  /// Where the bytes are: the longest run from `offset`, at most `limit`. It holds until the range
+  /// is written, zeroed or discarded: after that and a flush its place may be another block's.
   [[nodiscard]] Result<MappedExtent> extent_at(u64 offset, u64 limit) const;
   /// The same for one layer alone (0 is the leaf).
   [[nodiscard]] Result<Extent> layer_extent_at(std::size_t index, u64 offset, u64 limit) const;
