@@ -45,7 +45,8 @@ Result<JobResult> find_children(const std::filesystem::path& path, const OpenOpt
 }
 
 vdisk_tree_image describe(const TreeImage& image) {
-  vdisk_tree_image known = VDISK_TREE_IMAGE_INIT;
+  vdisk_tree_image known{};  // its padding too
+  known.struct_size = sizeof known;
   known.path = image.path.c_str();
   known.file_size = image.file_size;
   known.parent = image.parent ? *image.parent : VDISK_NO_PARENT;
