@@ -52,6 +52,12 @@ JobResult output_of(const Resized& resized) {
   return result;
 }
 
+JobResult output_of_shrink(const Resized& resized) {
+  auto result = output_of(resized);
+  result.output.type = VDISK_OUTPUT_SHRUNK;
+  return result;
+}
+
 JobResult output_of(const Comparison& comparison) {
   auto result = of_type(VDISK_OUTPUT_COMPARISON);
   result.output.value.comparison = {comparison.size_a, comparison.size_b,
@@ -136,7 +142,7 @@ vdisk_status vdisk_shrink(const char* path, uint64_t size, uint32_t flags,
     options.allow_data_loss = flags != 0;
     options.open = inputs.open(open);
     if (!inputs.status()) return inputs.status();
-    return capi::run(vdisk::shrink, capi::output_of, std::move(options), job);
+    return capi::run(vdisk::shrink, capi::output_of_shrink, std::move(options), job);
   });
 }
 

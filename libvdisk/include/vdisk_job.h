@@ -49,6 +49,7 @@ void vdisk_job_free(vdisk_job* job);
 /** What a job gave; the numbers are those of VDS_ASYNC_OUTPUT_TYPE where it has one. */
 typedef enum vdisk_output_type {
   VDISK_OUTPUT_NONE = 0,
+  VDISK_OUTPUT_SHRUNK = 3, /**< value.resized, of vdisk_shrink */
   VDISK_OUTPUT_MIRROR = 5, /**< value.created */
   VDISK_OUTPUT_CREATED = 200,
   VDISK_OUTPUT_COMPACTED = 202,

@@ -155,7 +155,8 @@ static void jobs_tell_and_obey(void) {
   CHECK(vdisk_resize(at("disk.vhdx"), mib, 4, &open, &job, NULL) == VDISK_INVALID_ARGUMENT);
   OK(vdisk_shrink(at("disk.vhdx"), 16 * mib, 0, &open, &job, &error));
   finish(job, &output);
-  CHECK(output.type == VDISK_OUTPUT_RESIZED && output.value.resized.new_size == 16 * mib);
+  CHECK(output.type == VDISK_OUTPUT_SHRUNK && output.type == 3 &&
+        output.value.resized.new_size == 16 * mib);
   OK(vdisk_hash(at("disk.vhdx"), 1, &open, &job, &error));
   finish(job, &output);
   CHECK(output.type == VDISK_OUTPUT_DIGEST && strlen(output.value.digest.hex) == 64);
