@@ -7,8 +7,6 @@
 #include "capi/sized.h"
 #include "capi/status.h"
 
-using vdisk::Disk;
-using vdisk::Error;
 using vdisk::fail;
 using vdisk::Result;
 using vdisk::Status;
@@ -68,7 +66,8 @@ Status deliver(Result<Value> result, Value* target) {
   return {};
 }
 
-Status need(const void* pointer, const char* what) {
+template <class T>
+Status need(const T* pointer, const char* what) {
   if (pointer != nullptr) return {};
   return fail(Errc::invalid_argument, std::string(what) + ": missing");
 }

@@ -37,6 +37,7 @@ std::vector<std::size_t> moved_children(const ImageTree& tree) {
   }
   std::ranges::sort(found);
   std::vector<std::size_t> order;
+  order.reserve(found.size());
   for (const auto& [depth, index] : found) order.push_back(index);
   return order;
 }

@@ -249,7 +249,7 @@ void ThreadJob::call_back() noexcept {
       event = {status_, phase_};
     }
     (*callback)(event);
-  } catch (...) {  // the caller's affair: the operation goes on
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the caller's affair, the operation goes on
   }
 }
 

@@ -92,8 +92,8 @@ Result<Mbr> read_mbr(const DiskBytes& disk) {
   Mbr mbr;
   if (disk.size < mbr_size) return mbr;
   VDISK_ASSIGN(mbr.raw, read_record(disk, 0));
-  mbr.signed_ = mbr.raw.signature.value() == mbr_signature;
-  mbr.sound = mbr.signed_ && std::ranges::all_of(mbr.raw.entries, can_be_entry);
+  mbr.is_signed = mbr.raw.signature.value() == mbr_signature;
+  mbr.sound = mbr.is_signed && std::ranges::all_of(mbr.raw.entries, can_be_entry);
   return mbr;
 }
 

@@ -10,8 +10,8 @@ namespace vdisk::partition {
 /// signature, but entries that cannot be.
 struct Mbr {
   RawMbr raw{};
-  bool signed_ = false;  ///< has the signature
-  bool sound = false;    ///< and its entries can be partitions
+  bool is_signed = false;  ///< has the signature
+  bool sound = false;      ///< and its entries can be partitions
 
   [[nodiscard]] bool is_protective() const;
   [[nodiscard]] bool is_empty() const;

@@ -60,7 +60,7 @@ Result<PartitionTable> read_partition_table(const DiskBytes& disk) {
   PartitionTable table;
   VDISK_ASSIGN(const Mbr mbr, read_mbr(disk));
   // A GPT without its protective MBR is a leftover, unless there is no MBR at all.
-  if (mbr.is_protective() || !mbr.signed_) {
+  if (mbr.is_protective() || !mbr.is_signed) {
     VDISK_ASSIGN(Gpt gpt, find_gpt(disk));
     if (!gpt.empty()) return table_of(std::move(gpt));
     table.damaged = mbr.is_protective();

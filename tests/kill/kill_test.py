@@ -73,15 +73,19 @@ class KillCase(ToolCase):
         self.keep_prepared()
         duration = min(self.undisturbed(words, data) for _ in range(3))
         look(False)
-        killed = 0
-        for index in range(KILLS):
+        span = duration * 1.1
+        killed = runs = 0
+        while runs < KILLS or (killed <= KILLS // 5 and runs < 10 * KILLS):
             self.restore()
-            moment = duration * 1.1 * (index + self.random.random()) / KILLS
+            moment = span * (runs % KILLS + self.random.random()) / KILLS
             was_killed = self.kill_at(moment, words, data)
+            runs += 1
             killed += was_killed
+            if not was_killed:  # a busy machine measured too long a duration
+                span = max(span * 0.9, duration / 50)
             with self.subTest(moment=moment, seed=SEED):
                 look(was_killed)
-        print(f"{self.id()}: {killed} of {KILLS} killed in {duration * 1000:.0f} ms", flush=True)
+        print(f"{self.id()}: {killed} of {runs} killed in {duration * 1000:.0f} ms", flush=True)
         self.assertGreater(killed, KILLS // 5, "too few kills came in time to prove anything")
 
     # -- what must hold

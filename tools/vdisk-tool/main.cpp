@@ -67,7 +67,7 @@ std::string version_text() {
   constexpr std::string_view assertions = "on";
 #endif
 #ifdef __clang__
-  constexpr std::string_view compiler = "";
+  constexpr std::string_view compiler;
 #else
   constexpr std::string_view compiler = "GCC ";
 #endif

@@ -162,8 +162,9 @@ void print_result(const OutputOptions& options, std::string_view sentence) {
 Status flush_output() {
   const bool failed_before = std::ferror(stdout) != 0;
   errno = 0;
-  if (std::fflush(stdout) == 0 && !failed_before) return {};
+  const bool flushed = std::fflush(stdout) == 0;
   const int code = errno != 0 ? errno : EIO;
+  if (flushed && !failed_before) return {};
   return std::unexpected(Error{
       Errc::io, fmt::format("cannot write to the standard output: {}", std::strerror(code)), code});
 }

@@ -90,22 +90,24 @@ Result<Exit> Metadata::list() {
   TOOL_ASSIGN(const auto items, list_metadata(change_.path, change_.open));
   if (output_.json) {
     auto list = Json::array();
-    for (const auto& item : items)
+    for (const auto& item : items) {
       list.push_back({{"id", to_string(item.id)},
                       {"user", item.is_user},
                       {"virtual_disk", item.is_virtual_disk},
                       {"required", item.is_required},
                       {"length", item.length},
                       {"offset", item.file_offset}});
+    }
     print_json({{"path", text_of(change_.path)}, {"items", list}});
     return Exit::success;
   }
   print_line(fmt::format("{:<38}{:<8}{:<10}{:<12}{}", "id", "kind", "length", "offset", "flags"));
-  for (const auto& item : items)
+  for (const auto& item : items) {
     print_line(fmt::format(
         "{:<38}{:<8}{:<10}{:<12}{}{}", to_string(item.id), item.is_user ? "user" : "system",
         item.length, fmt::format("{:#x}", item.file_offset),
         item.is_virtual_disk ? "virtual-disk " : "", item.is_required ? "required" : ""));
+  }
   return Exit::success;
 }
 
