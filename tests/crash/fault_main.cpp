@@ -9,7 +9,7 @@ using namespace vdisk::test;
 
 namespace {
 
-/// There are many damaged images, and a repair reads each of them several times.
+/// There are many damaged images, and a repair reads each several times.
 constexpr std::size_t indices_of_repairs = 4;
 
 struct Row {
@@ -58,9 +58,10 @@ int main(int count, char** words) {
   for (const Scenario& scenario : scenarios) rows.push_back({&scenario});
   arguments.for_each_in_parallel(rows.size(), [&](std::size_t index) {
     FaultOptions options{.seed = arguments.seed, .allocations = arguments.allocations};
-    if (rows[index].scenario->id == "X-26") options.most_indices = indices_of_repairs;
+    const Scenario& scenario = *rows[index].scenario;
+    if (scenario.id == "X-26") options.most_indices = indices_of_repairs;
     if (arguments.states != 0) options.most_indices = arguments.states;
-    rows[index].result = inject_faults(*rows[index].scenario, options);
+    rows[index].result = inject_faults(scenario, options);
   });
   return print(rows, arguments);
 }

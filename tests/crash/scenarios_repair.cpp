@@ -54,8 +54,8 @@ void prepare(Stage& stage, const DamagedImage& image) {
   const auto before = std::make_shared<Content>(read_content(*image.format, image.file));
   stage.expectation.rule = [before, path, format = image.format](const Stage& now) {
     const Content after = read_content(*format, open_file(now, path));
-    const long long lost = first_lost_sector(*before, after);
-    return lost < 0 ? std::string() : fmt::format("sector {} is not what it was", lost);
+    const long long lost = first_lost_byte(*before, after);
+    return lost < 0 ? std::string() : fmt::format("what was at {:#x} is not there", lost);
   };
 }
 

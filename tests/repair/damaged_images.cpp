@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "base/bytes.h"
+#include "base/checksum.h"
 #include "base/same_bytes.h"
 #include "io/overlay_file.h"
 
@@ -27,14 +29,31 @@ std::unique_ptr<Image> open_for_reading(const Format& format, std::shared_ptr<Fi
 }
 
 void add_run(const Image& image, const Extent& extent, Content& content) {
-  const auto out = std::span(content.bytes).subspan(extent.offset, extent.length);
-  if (extent.state == State::data && !image.file().read_at(extent.file_offset, out)) return;
-  const bool of_parent = extent.state == State::absent && image.info().parent.has_value();
-  for (u64 n = extent.offset / sector_size; n < (extent.offset + extent.length) / sector_size;
-       ++n) {
-    content.readable[n] = true;
-    content.from_parent[n] = of_parent;
+  ContentRun run{.offset = extent.offset, .length = extent.length};
+  run.of_parent = extent.state == State::absent && image.info().parent.has_value();
+  if (extent.state == State::data) {
+    run.bytes.resize(extent.length);
+    if (!image.file().read_at(extent.file_offset, run.bytes)) return;
+    if (is_zero(run.bytes)) run.bytes.clear();
   }
+  content.runs.push_back(std::move(run));
+}
+
+/// The run that holds this byte; null: it cannot be read.
+const ContentRun* run_at(const Content& content, u64 offset) {
+  const auto behind = std::ranges::upper_bound(content.runs, offset, {}, &ContentRun::offset);
+  if (behind == content.runs.begin()) return nullptr;
+  const ContentRun& run = *std::prev(behind);
+  return offset < run.end() ? &run : nullptr;
+}
+
+bool same_range(const ContentRun& a, const ContentRun& b, u64 offset, u64 length) {
+  if (a.of_parent != b.of_parent) return false;
+  const auto part = [&](const ContentRun& run) {
+    return std::span(run.bytes).subspan(offset - run.offset, length);
+  };
+  if (a.bytes.empty()) return b.bytes.empty() || is_zero(part(b));
+  return b.bytes.empty() ? is_zero(part(a)) : same_bytes(part(a), part(b));
 }
 
 }  // namespace
@@ -64,12 +83,8 @@ Content read_content(const Format& format, std::shared_ptr<File> file) {
   Content content;
   const auto image = open_for_reading(format, std::move(file));
   if (!image) return content;
-  const u64 sectors = image->geometry().virtual_size / sector_size;
   content.virtual_size = image->geometry().virtual_size;
-  content.readable.resize(sectors);
-  content.from_parent.resize(sectors);
-  content.bytes.resize(sectors * sector_size);
-  const u64 end = sectors * sector_size;
+  const u64 end = round_down(content.virtual_size, sector_size);
   for (u64 offset = 0; offset < end;) {
     const auto extent = image->extent_at(offset, end - offset);
     const u64 length = extent ? extent->length : step_over_broken - offset % step_over_broken;
@@ -79,15 +94,15 @@ Content read_content(const Format& format, std::shared_ptr<File> file) {
   return content;
 }
 
-long long first_lost_sector(const Content& before, const Content& after) {
-  for (u64 n = 0; n < before.readable.size(); ++n) {
-    if (!before.readable[n]) continue;
-    const bool kept = n < after.readable.size() && after.readable[n] &&
-                      before.from_parent[n] == after.from_parent[n];
-    if (!kept) return static_cast<long long>(n);
-    const auto was = std::span(before.bytes).subspan(n * sector_size, sector_size);
-    const auto is = std::span(after.bytes).subspan(n * sector_size, sector_size);
-    if (!same_bytes(was, is)) return static_cast<long long>(n);
+long long first_lost_byte(const Content& before, const Content& after) {
+  for (const ContentRun& run : before.runs) {
+    for (u64 offset = run.offset; offset < run.end();) {
+      const ContentRun* const now = run_at(after, offset);
+      if (now == nullptr) return static_cast<long long>(offset);
+      const u64 length = std::min(run.end(), now->end()) - offset;
+      if (!same_range(run, *now, offset, length)) return static_cast<long long>(offset);
+      offset += length;
+    }
   }
   return -1;
 }

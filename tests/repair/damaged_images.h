@@ -30,16 +30,24 @@ struct DamagedImage {
 [[nodiscard]] std::string summary_of(const CheckReport& report);
 [[nodiscard]] CheckReport check_file(const Format& format, const File& file);
 
-/// What a reader of the image gets: one entry for each readable run, and its bytes.
+/// A readable run of a disk.
+struct ContentRun {
+  u64 offset = 0;
+  u64 length = 0;
+  bool of_parent = false;
+  std::vector<std::byte> bytes = {};  ///< empty: zeros, or the parent's
+
+  [[nodiscard]] u64 end() const { return offset + length; }
+};
+/// What a reader of the image gets: what is in no run cannot be read.
 struct Content {
   u64 virtual_size = 0;
-  std::vector<bool> readable = {};     ///< of each sector of 512 bytes
-  std::vector<std::byte> bytes = {};   ///< of the disk; zeros where nothing can be read
-  std::vector<bool> from_parent = {};  ///< of each sector
+  std::vector<ContentRun> runs = {};  ///< by offset
 };
-/// Empty (virtual size 0) when the image does not open. Disks of at most 64 MiB.
+/// Empty (virtual size 0) when the image does not open.
 [[nodiscard]] Content read_content(const Format& format, std::shared_ptr<File> file);
-/// The first sector that `before` reads and `after` does not, or reads differently; -1: none.
-[[nodiscard]] long long first_lost_sector(const Content& before, const Content& after);
+/// The first byte that `before` reads and `after` does not, or reads differently; -1: none. Exact
+/// to the sector.
+[[nodiscard]] long long first_lost_byte(const Content& before, const Content& after);
 
 }  // namespace vdisk::test

@@ -65,7 +65,7 @@ TEST_CASE("a repair leaves what it said it would, and everything that could be r
     REQUIRE(apply(*planned->plan, *target).has_value());
     CHECK(summary_of(check_file(*image.format, *target)) == image.left);
     const Content after = read_content(*image.format, target);
-    CHECK(first_lost_sector(before, after) == -1);
+    CHECK(first_lost_byte(before, after) == -1);
     const auto again = plan_repair(target, *image.format, progress);
     REQUIRE(again.has_value());
     CHECK(again->plan->empty());
