@@ -53,6 +53,10 @@ class Broken(Exception):
     """A promise that was not kept."""
 
 
+class TooSlow(Broken):
+    """Kept all promises but that of time."""
+
+
 def require(promise, text):
     if not promise:
         raise Broken(text)
@@ -81,6 +85,7 @@ class Examination:
         self.case = case
         self.root = root
         self.runs = []
+        self.outcome_found = None
         self.stated_format = STATED_FORMATS.get(case.id, ())
 
     def build(self, name):
@@ -249,7 +254,8 @@ class Examination:
         memory = LARGEST.get(self.case.id, MOST_MEMORY)
         for done in self.runs:
             require(done.memory <= memory, f"{done.memory / MIB:.1f} MiB resident")
-            require(done.cpu <= MOST_SECONDS, f"{done.cpu:.2f} s of processor time")
+            if done.cpu > MOST_SECONDS:
+                raise TooSlow(f"{done.cpu:.2f} s of processor time")
 
     def examine(self):
         folder, image = self.build("read")
@@ -283,17 +289,32 @@ def main(arguments):
     return 0 if figures and not incomplete else 1
 
 
+def examine_patiently(case, root):
+    """The examination, and what broke or None. Others on the machine slow a processor down: only
+    a case that takes too long three times does."""
+    for attempt in range(3):
+        examination = Examination(case, root / str(attempt))
+        try:
+            examination.outcome_found = examination.examine()
+            return examination, None
+        except TooSlow as slow:
+            error = slow
+        except Broken as broken:
+            return examination, broken
+    return examination, error
+
+
 def examine_all(cases, root, keep):
     """Prints what is broken and the table; true when nothing is."""
     broken, runs, outcomes = 0, [], {}
     for case in cases:
-        examination = Examination(case, root / case.id)
-        try:
-            outcome = examination.examine()
-            outcomes[outcome] = outcomes.get(outcome, 0) + 1
-        except Broken as error:
+        examination, error = examine_patiently(case, root / case.id)
+        if error:
             broken += 1
             print(f"{case.id} ({case.what}): {error}")
+        else:
+            outcome = examination.outcome_found
+            outcomes[outcome] = outcomes.get(outcome, 0) + 1
         runs += [(done, case.id) for done in examination.runs]
         if not keep:
             shutil.rmtree(root / case.id)
