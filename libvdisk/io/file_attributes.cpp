@@ -14,7 +14,7 @@ namespace {
 
 constexpr mode_t permissions = 07777;
 /// The kernel's own limit for the list of names and for one value.
-constexpr std::size_t longest_attribute = 64 * 1024;
+constexpr std::size_t longest_attribute = std::size_t{64} * 1024;
 
 /// Ends with a zero byte after each name; empty where there are none or the host has no such thing.
 std::string attribute_names(const std::filesystem::path& path) {
