@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/try.h"
+#include "formats/letter_case.h"
 #include "formats/raw/raw.h"
 #include "formats/vhd/vhd.h"
 #include "formats/vhdx/vhdx.h"
@@ -19,14 +20,6 @@ constexpr std::array<const Format*, 3> formats{&vhdx::format, &vhd::format, &raw
 
 constexpr u64 head_size = 512;
 constexpr u64 tail_size = 1024;
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (char& letter : lower) {
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  }
-  return lower;
-}
 
 std::unexpected<Error> ambiguous(const Format& a, const Format& b) {
   return fail(Errc::ambiguous_format,

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "formats/letter_case.h"
 #include "formats/split_parts.h"
 
 namespace vdisk {
@@ -38,17 +39,10 @@ constexpr std::array foreign_files{
     ForeignFile{".hrl", "a replication log of Hyper-V, no image; open the image beside it"},
 };
 
-bool equals_in_any_case(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-  });
-}
-
 const ForeignFile* find_foreign_file(std::string_view extension) {
-  for (const ForeignFile& file : foreign_files) {
-    if (equals_in_any_case(extension, file.extension)) return &file;
-  }
-  return nullptr;
+  const auto* found =
+      std::ranges::find(foreign_files, lower_case(extension), &ForeignFile::extension);
+  return found == foreign_files.end() ? nullptr : found;
 }
 
 }  // namespace

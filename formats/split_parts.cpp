@@ -1,18 +1,14 @@
 #include "formats/split_parts.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include "formats/letter_case.h"
 
 namespace vdisk {
 
 namespace {
 
 constexpr std::string_view first_extension = ".vhd";
-
-char lower(char letter) {
-  return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter - 'A' + 'a') : letter;
-}
 
 bool is_digit(char letter) {
   return letter >= '0' && letter <= '9';
@@ -21,11 +17,12 @@ bool is_digit(char letter) {
 }  // namespace
 
 std::optional<unsigned> part_number(std::string_view extension) {
-  if (std::ranges::equal(extension, first_extension, {}, lower)) return 0;
-  if (extension.size() != first_extension.size() || extension[0] != '.') return std::nullopt;
-  if (lower(extension[1]) != 'v' || !is_digit(extension[2]) || !is_digit(extension[3]))
-    return std::nullopt;
-  const auto number = static_cast<unsigned>((extension[2] - '0') * 10 + (extension[3] - '0'));
+  const std::string name = lower_case(extension);
+  if (name == first_extension) return 0;
+  const bool numbered = name.size() == first_extension.size() && name.starts_with(".v") &&
+                        is_digit(name[2]) && is_digit(name[3]);
+  if (!numbered) return std::nullopt;
+  const auto number = static_cast<unsigned>((name[2] - '0') * 10 + (name[3] - '0'));
   if (number == 0 || number >= most_parts) return std::nullopt;
   return number;
 }
