@@ -131,14 +131,16 @@ Result<Extent> Disk::reserve(u64 offset, u64 limit) {
 
 Status Disk::commit(const Extent& written) {
   return core_->change([&]() -> Status {
-    if (!core_->reservations.settle(written)) {
+    if (!core_->reservations.holds(written)) {
       return fail(Errc::invalid_argument,
                   fmt::format("{}: {} bytes at guest offset {:#x}, file offset {:#x}: expected "
                               "what was reserved before, and not committed yet",
                               core_->layers.front().path.string(), written.length, written.offset,
                               written.file_offset));
     }
-    return core_->commit(written);
+    VDISK_TRY(core_->commit(written));
+    core_->reservations.settle(written);  // only now: until then the place must be nobody else's
+    return {};
   });
 }
 

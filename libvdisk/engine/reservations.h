@@ -18,15 +18,20 @@ class Reservations {
     open_.push_back({place, place.length});
   }
 
-  /// Whether `written` is a part of a place that was handed out; then this part is done with.
-  [[nodiscard]] bool settle(const Extent& written) {
+  /// Whether `written` is a part of a place that was handed out and not committed yet.
+  [[nodiscard]] bool holds(const Extent& written) const {
     const std::scoped_lock lock(mutex_);
-    const auto found = std::ranges::find_if(
-        open_, [&](const Reservation& reservation) { return reservation.holds(written); });
-    if (found == open_.end()) return false;
+    return std::ranges::any_of(open_, [&](const auto& open) { return open.holds(written); });
+  }
+
+  /// This part is committed.
+  void settle(const Extent& written) {
+    const std::scoped_lock lock(mutex_);
+    const auto found =
+        std::ranges::find_if(open_, [&](const auto& open) { return open.holds(written); });
+    if (found == open_.end()) return;  // another thread has committed it as well
     found->left -= written.length;
     if (found->left == 0) open_.erase(found);
-    return true;
   }
 
   [[nodiscard]] bool any() const {

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include "base/bytes.h"
+#include "support/fault_file.h"
 #include "support/memory_place.h"
+#include "support/substitute_filesystem.h"
 #include "vdisk/disk.h"
 
 using namespace vdisk;
@@ -16,16 +18,19 @@ TEST_CASE("a reservation lasts until all of it is committed") {
   CHECK_FALSE(reservations.any());
   const Extent place{4096, 8192, State::data, mib};
   reservations.add(place);
-  CHECK_FALSE(reservations.settle({4096, 8192, State::data, mib + 512}));  // another place
-  CHECK_FALSE(reservations.settle({0, 4096, State::data, mib - 4096}));
-  CHECK_FALSE(reservations.settle({4096, 8704, State::data, mib}));
-  CHECK_FALSE(reservations.settle({4096, 0, State::data, mib}));
-  CHECK_FALSE(reservations.settle({u64{0} - 4096, 8192, State::data, mib - 8192}));
-  CHECK(reservations.settle({8192, 4096, State::data, mib + 4096}));
+  CHECK_FALSE(reservations.holds({4096, 8192, State::data, mib + 512}));  // another place
+  CHECK_FALSE(reservations.holds({0, 4096, State::data, mib - 4096}));
+  CHECK_FALSE(reservations.holds({4096, 8704, State::data, mib}));
+  CHECK_FALSE(reservations.holds({4096, 0, State::data, mib}));
+  CHECK_FALSE(reservations.holds({u64{0} - 4096, 8192, State::data, mib - 8192}));
+  CHECK(reservations.holds({8192, 4096, State::data, mib + 4096}));
+  reservations.settle({8192, 4096, State::data, mib + 4096});
   CHECK(reservations.any());
-  CHECK(reservations.settle({4096, 4096, State::data, mib}));
+  CHECK(reservations.holds({4096, 4096, State::data, mib}));
+  reservations.settle({4096, 4096, State::data, mib});
   CHECK_FALSE(reservations.any());
-  CHECK_FALSE(reservations.settle(place));
+  CHECK_FALSE(reservations.holds(place));
+  reservations.settle(place);  // nothing
 }
 
 TEST_CASE("the same place, reserved twice, is committed twice") {
@@ -33,10 +38,30 @@ TEST_CASE("the same place, reserved twice, is committed twice") {
   const Extent place{0, 512, State::data, mib};
   reservations.add(place);
   reservations.add(place);
-  CHECK(reservations.settle(place));
+  reservations.settle(place);
   CHECK(reservations.any());
-  CHECK(reservations.settle(place));
-  CHECK_FALSE(reservations.settle(place));
+  CHECK(reservations.holds(place));
+  reservations.settle(place);
+  CHECK_FALSE(reservations.holds(place));
+}
+
+TEST_CASE("a commit that failed can be repeated") {
+  const MemoryPlace place;
+  const auto child = place.snapshot(place.create("base.vhd", 8 * mib), "child.vhd");
+  const auto file = std::make_shared<test::FaultFile>(
+      place.files->open(child, {.access = Access::read_write}).value());
+  OpenOptions options = place.options(Access::read_write);
+  options.file_system = std::make_shared<test::SubstituteFileSystem>(place.files, child, file);
+  auto disk = Disk::open(child, options);
+  REQUIRE(disk);
+  const auto extent = disk->reserve(0, 4096);
+  REQUIRE(extent);
+  must(disk->layer_file(0).write_at(extent->file_offset, filled(4096, 3)));
+  file->inject({.call = test::FaultyCall::read});
+  REQUIRE_FALSE(disk->commit(*extent));
+  file->heal();
+  must(disk->commit(*extent));
+  CHECK(test::read(*disk, 0, 4096) == filled(4096, 3));
 }
 
 namespace {
