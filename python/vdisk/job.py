@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Generic, Iterator, TypeVar
 
 from ._handle import Handle, NoCopies, job_handle
-from ._native import PENDING, TIMED_OUT, Options, VdiskError, call_with_error, library, taken
+from ._native import PENDING, Options, VdiskError, call_with_error, library, taken
 from .outputs import Created, output_of, status_name
 
 if TYPE_CHECKING:
@@ -111,8 +111,6 @@ class Job(NoCopies, Generic[Output]):
                                    ctypes.byref(error))
         if status == 0:
             return None
-        if status != TIMED_OUT and self.status.operation_status == _PENDING:
-            time.sleep(seconds)  # no descriptor is left to wait on
         return taken(status, error)
 
     def wait(self, timeout: float | None = None) -> Output:
