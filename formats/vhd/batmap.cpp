@@ -23,10 +23,14 @@ bool sound(const RawBatmapHeader& raw, u64 file_size) {
 
 }  // namespace
 
+u64 batmap_header_offset(const DynamicHeader& header) {
+  return header.table_offset + table_bytes(header.max_table_entries);
+}
+
 Status survey_batmap(const File& file, const Footer& footer, const DynamicHeader& header,
                      u64 file_size, Verdict& verdict) {
   if (!created_by(footer, "tap")) return {};
-  const u64 offset = header.table_offset + table_bytes(header.max_table_entries);
+  const u64 offset = batmap_header_offset(header);
   RawBatmapHeader raw{};
   const bool readable = lies_within(offset, sizeof(raw), 0, file_size);
   if (readable) VDISK_TRY(file.read_at(offset, writable_bytes_of(raw)));

@@ -8,6 +8,9 @@
 
 namespace vdisk::vhd {
 
+/// Where the batmap's header is, if the image has one: behind the BAT.
+[[nodiscard]] u64 batmap_header_offset(const DynamicHeader& header);
+
 /// Adds V41 as read_only when the image has a batmap, and as warn when that is damaged.
 /// Errors: io.
 Status survey_batmap(const File& file, const Footer& footer, const DynamicHeader& header,

@@ -27,7 +27,7 @@ Severity severity_of(const Violation& violation) {
     case Consequence::repair: return Severity::warning;  // a crash leaves it, nothing is lost
     case Consequence::ignore: return Severity::info;
     case Consequence::read_only:  // a feature that we do not write is no damage
-      return violation.error.code == Errc::unsupported ? Severity::warning : Severity::error;
+      return violation.error.code == Errc::unsupported ? Severity::info : Severity::error;
     case Consequence::reject: break;
   }
   return Severity::error;

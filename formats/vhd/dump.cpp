@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/try.h"
 #include "base/utf16.h"
+#include "formats/vhd/batmap.h"
 #include "formats/vhd/block_table.h"
 #include "formats/vhd/layout.h"
 
@@ -192,6 +193,23 @@ Status dump_table(const File& file, const Layout& layout, const StructureSink& s
   return table.finish(layout.block_count);
 }
 
+/// The batmap of an image that must have one, or what stands in its place.
+Status dump_batmap(const File& file, const DynamicHeader& header, u64 file_size,
+                   const StructureSink& sink) {
+  RawBatmapHeader raw{};
+  const u64 offset = batmap_header_offset(header);
+  if (!lies_within(offset, sizeof(raw), 0, file_size)) return {};
+  VDISK_TRY(file.read_at(offset, writable_bytes_of(raw)));
+  FieldList list("batmap header", offset, sizeof(raw));
+  list.add("cookie", offsetof(RawBatmapHeader, cookie), 8, printable(raw.cookie));
+  list.add_number("batmap_offset", offsetof(RawBatmapHeader, batmap_offset), raw.batmap_offset);
+  list.add_number("batmap_size_sectors", offsetof(RawBatmapHeader, batmap_size_sectors),
+                  raw.batmap_size_sectors);
+  list.add_number("version", offsetof(RawBatmapHeader, version), raw.version);
+  list.add_number("checksum", offsetof(RawBatmapHeader, checksum), raw.checksum);
+  return sink(list.structure());
+}
+
 }  // namespace
 
 Status dump_image(const File& file, const StructureSink& sink) {
@@ -205,6 +223,9 @@ Status dump_image(const File& file, const StructureSink& sink) {
     VDISK_TRY(file.read_at(layout.header_offset, writable_bytes_of(raw)));
     VDISK_TRY(dump_header(raw, layout.header_offset, sink));
     if (found.verdict.rejection() == nullptr) VDISK_TRY(dump_table(file, layout, sink));
+    if (found.verdict.breaks("V41")) {
+      VDISK_TRY(dump_batmap(file, layout.header, layout.file_size, sink));
+    }
   }
   return dump_footer_at(file, pair.end, "footer", sink);
 }

@@ -262,7 +262,7 @@ void add_headers(Catalogue& images) {
   VhdBuilder xen = sound;
   xen.footer.creator_application = std::string("tap\0", 4);
   xen.footer.creator_version = 0x00010003;
-  images.bytes("batmap that is none", xen, "warning V41, warning V41", "warning V41, warning V41",
+  images.bytes("batmap that is none", xen, "info V41, warning V41", "info V41, warning V41",
                [](Bytes&) {});
 }
 
