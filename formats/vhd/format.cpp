@@ -84,6 +84,7 @@ Result<std::unique_ptr<Image>> open_image(std::shared_ptr<File> file, const Imag
 const Format format{
     .name = "vhd",
     .extensions = extensions,
+    .children_know_times = true,
     .probe = probe_vhd,
     .needs_recovery = needs_no_recovery,
     .recover = recover_nothing,

@@ -70,9 +70,29 @@ void conclude(Compacted& result, bool has_blocks) {
   result.no_gain = reason_of(result, has_blocks);
 }
 
+/// The time of the last change of an image whose children know it (V36). The guest's disk stays the
+/// same, and so does the time: the children need not doubt their parent.
+class KeptTime {
+ public:
+  static Result<KeptTime> of(const Layer& layer) {
+    KeptTime kept;
+    if (!layer.format->children_know_times) return kept;
+    VDISK_ASSIGN(kept.seconds_, layer.file->modified_time());
+    return kept;
+  }
+
+  Status restore(File& file) const {
+    return seconds_ ? file.set_modified_time(*seconds_) : Status();
+  }
+
+ private:
+  std::optional<i64> seconds_;
+};
+
 /// Whether it was canceled or not: what was done stays, and the image is left clean.
-Status close_after(Status done, Image& image, File& file) {
+Status close_after(Status done, Image& image, File& file, const KeptTime& time) {
   auto closed = image.close();
+  if (closed) closed = time.restore(file);
   if (closed) closed = file.flush();
   return done ? closed : done;
 }
@@ -94,11 +114,12 @@ Result<Compacted> compact_in_place(const CompactOptions& options, Progress& prog
   File& file = *core.layers.front().file;
   Compacted result;
   VDISK_TRY(measure_before(file, result));
+  VDISK_ASSIGN(const KeptTime time, KeptTime::of(core.layers.front()));
   const bool has_blocks = core.leaf().block_store() != nullptr;
   Status done;
   if (has_blocks) done = Packing(core, core.leaf(), result, progress).run();
   if (done && options.punch) done = punch_in_place(core, result, progress);
-  VDISK_TRY(core.named(close_after(std::move(done), core.leaf(), file)));
+  VDISK_TRY(core.named(close_after(std::move(done), core.leaf(), file, time)));
   VDISK_TRY(measure_after(file, result));
   VDISK_TRY(progress.point_of_no_return());
   conclude(result, has_blocks);
@@ -139,8 +160,8 @@ class Rehearsal {
   Layer layer_;
 };
 
-Status replace_file(const CompactOptions& options, const OverlayFile& packed, Compacted& result,
-                    Progress& progress) {
+Status replace_file(const CompactOptions& options, const OverlayFile& packed, const KeptTime& time,
+                    Compacted& result, Progress& progress) {
   const auto file_system = file_system_of(options.open);
   // The image behind a link is replaced and not the link.
   VDISK_ASSIGN(const fs::path path, real_name(options.path, options.open));
@@ -149,6 +170,7 @@ Status replace_file(const CompactOptions& options, const OverlayFile& packed, Co
   progress.expect(std::max<u64>(result.new_file_size, 1));
   VDISK_TRY(packed.write_to(*file, [&](u64 bytes) { return progress.advance(bytes); }));
   progress.phase("flush");
+  VDISK_TRY(time.restore(*file));
   VDISK_TRY(file->flush());
   VDISK_TRY(progress.point_of_no_return());
   VDISK_TRY(file_system->publish(*file, path, true));
@@ -171,7 +193,8 @@ Result<Compacted> compact_rehearsed(const CompactOptions& options, Progress& pro
     VDISK_TRY(progress.point_of_no_return());
     return result;
   }
-  VDISK_TRY(replace_file(options, rehearsal.file(), result, progress));
+  VDISK_ASSIGN(const KeptTime time, KeptTime::of(core.layers.front()));
+  VDISK_TRY(replace_file(options, rehearsal.file(), time, result, progress));
   return result;
 }
 

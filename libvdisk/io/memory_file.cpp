@@ -63,9 +63,10 @@ std::vector<std::byte> MemoryFile::content() const {
   return bytes;
 }
 
-void MemoryFile::set_modified_time(i64 seconds) {
+Status MemoryFile::set_modified_time(i64 seconds) {
   const std::unique_lock lock(mutex_);
   modified_time_ = seconds;
+  return {};
 }
 
 Status MemoryFile::read_at(u64 offset, std::span<std::byte> out) const {

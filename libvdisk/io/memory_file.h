@@ -24,7 +24,6 @@ class MemoryFile : public File {
   [[nodiscard]] std::shared_ptr<MemoryFile> clone() const;
   /// All bytes. For small files: the result is as large as the file.
   [[nodiscard]] std::vector<std::byte> content() const;
-  void set_modified_time(i64 seconds);
 
   Status read_at(u64 offset, std::span<std::byte> out) const override;
   Status write_at(u64 offset, std::span<const std::byte> data) override;
@@ -39,6 +38,7 @@ class MemoryFile : public File {
   /// Unique among the files that exist at the same time.
   [[nodiscard]] Result<FileId> identity() const override;
   [[nodiscard]] Result<i64> modified_time() const override;
+  Status set_modified_time(i64 seconds) override;
   [[nodiscard]] const std::string& name() const override { return name_; }
 
  private:

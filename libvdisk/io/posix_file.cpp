@@ -243,6 +243,13 @@ Result<i64> PosixFile::modified_time() const {
   return static_cast<i64>(status.st_mtim.tv_sec);
 }
 
+Status PosixFile::set_modified_time(i64 seconds) {
+  const std::array<timespec, 2> times{{{.tv_sec = 0, .tv_nsec = UTIME_OMIT},
+                                       {.tv_sec = static_cast<time_t>(seconds), .tv_nsec = 0}}};
+  if (::futimens(descriptor_.get(), times.data()) != 0) return fail_os(errno, name_, "set times");
+  return {};
+}
+
 Status PosixFile::check_healthy() const {
   if (!poisoned_) return {};
   return fail(Errc::poisoned,

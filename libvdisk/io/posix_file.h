@@ -31,6 +31,7 @@ class PosixFile : public File {
   [[nodiscard]] Result<u64> allocated_size() const override;
   [[nodiscard]] Result<FileId> identity() const override;
   [[nodiscard]] Result<i64> modified_time() const override;
+  Status set_modified_time(i64 seconds) override;
   [[nodiscard]] std::optional<int> native_descriptor() const override { return descriptor_.get(); }
   [[nodiscard]] const std::string& name() const override { return name_; }
 

@@ -32,6 +32,7 @@ class ForwardingFile : public File {
   [[nodiscard]] Result<u64> allocated_size() const override { return inner_->allocated_size(); }
   [[nodiscard]] Result<FileId> identity() const override { return inner_->identity(); }
   [[nodiscard]] Result<i64> modified_time() const override { return inner_->modified_time(); }
+  Status set_modified_time(i64 seconds) override { return inner_->set_modified_time(seconds); }
   [[nodiscard]] const std::string& name() const override { return inner_->name(); }
 
   [[nodiscard]] File& inner() const { return *inner_; }

@@ -104,6 +104,23 @@ class Compact(ToolCase):
         self.assertEqual(self.guest(file), content)
         self.assertLess(os.path.getsize(self.path(file)), 13 * MIB)
 
+    def test_children_of_a_vhd_do_not_doubt_a_compacted_parent(self):
+        for options in ([], ["--copy"]):
+            with self.subTest(options):
+                file, _ = self.make_with_zeros("vhd dynamic")
+                os.utime(self.path(file), (10**9, 10**9))
+                self.ok("snapshot", file, "child.vhd", "--force")
+                size = os.path.getsize(self.path(file))
+                self.ok("compact", file, *options)
+                self.assertLess(os.path.getsize(self.path(file)), size)
+                self.assertEqual(os.path.getmtime(self.path(file)), 10**9)
+                self.ok("check", "child.vhd", "--chain")
+                os.remove(self.path(file))
+        file, _ = self.make_with_zeros("vhdx dynamic")  # its children know an id
+        os.utime(self.path(file), (10**9, 10**9))
+        self.ok("compact", file)
+        self.assertGreater(os.path.getmtime(self.path(file)), 10**9)
+
     def test_missing_parent_is_no_obstacle(self):
         file, _ = self.make_with_zeros("vhdx differencing")
         os.rename(self.path("disk-base.vhdx"), self.path("moved.vhdx"))

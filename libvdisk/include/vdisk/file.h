@@ -64,6 +64,8 @@ class File {
   [[nodiscard]] virtual Result<FileId> identity() const = 0;
   /// Last modification, seconds since 1970 (VHD parent time stamps).
   [[nodiscard]] virtual Result<i64> modified_time() const { return i64{0}; }
+  /// Sets it. Storage that keeps no times does nothing.
+  virtual Status set_modified_time(i64 /*seconds*/) { return {}; }
   /// The operating system's descriptor, for callers that do their own payload I/O; owned by the
   /// file. Empty where there is none (memory, a log replayed in memory, storage of the caller).
   [[nodiscard]] virtual std::optional<int> native_descriptor() const { return std::nullopt; }

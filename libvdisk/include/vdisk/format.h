@@ -149,6 +149,8 @@ struct Format {
   std::span<const std::string_view> extensions;  ///< lower case, with the dot
   /// Any file is one of these (raw): chosen by name or extension only, never by content.
   bool matches_any_content = false;
+  /// A differencing image stores when its parent was changed last (VHD).
+  bool children_know_times = false;
   Match (*probe)(const ProbeWindow&);
   /// Whether a log must be replayed before the image may be read.
   Result<bool> (*needs_recovery)(const File&);
