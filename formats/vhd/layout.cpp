@@ -165,6 +165,8 @@ Status judge_parent(const File& file, Layout& layout, Verdict& verdict) {
   }
   const LocatorPlace place{layout.header_offset, layout.file_size};
   VDISK_ASSIGN(layout.parent, read_parent_link(file, layout.header, place, verdict));
+  layout.parent->parent_is_raw =
+      created_by(layout.footer, "tap") && layout.header.parent_unique_id.is_zero();
   return {};
 }
 

@@ -66,11 +66,12 @@ class Attempts {
 };
 
 Status check_identity(const Layer& parent, const ParentLink& link) {
+  if (link.parent_is_raw) return {};  // the caller has named it
   const Guid found = parent.image->content_id();
-  const auto& accepted = link.accepted_ids;
-  if (std::find(accepted.begin(), accepted.end(), found) != accepted.end()) return {};
+  if (accepts_any(link, {found})) return {};
   std::string expected;
-  for (const Guid& id : accepted) expected += (expected.empty() ? "" : " or ") + to_string(id);
+  for (const Guid& id : link.accepted_ids)
+    expected += (expected.empty() ? "" : " or ") + to_string(id);
   return std::unexpected(at_path(
       parent.path, {Errc::parent_mismatch,
                     fmt::format("content id: {}, expected {}", to_string(found), expected)}));
@@ -156,6 +157,7 @@ class ChainOpener {
       VDISK_ASSIGN(const auto absolute, file_system_->absolute(*named));
       return add(*named, absolute.parent_path(), std::move(file), link);
     }
+    if (link.parent_is_raw) return refuse_raw_parent();
     Attempts attempts;
     auto candidates = parent_candidates(link, directories_.back(), options_);
     for (const std::string& stated : candidates.refused) {
@@ -167,6 +169,13 @@ class ChainOpener {
       attempts.add((place.root / place.relative).string(), std::move(added).error());
     }
     return std::unexpected(attempts.conclude(chain_.layers.back().path, link));
+  }
+
+  [[nodiscard]] Status refuse_raw_parent() const {
+    return fail(Errc::parent_access_denied,
+                fmt::format("{}: parent: a raw disk, which has no identity to check; expected the "
+                            "caller to name it",
+                            chain_.layers.back().path.string()));
   }
 
   Status try_place(const ParentCandidate& place, const ParentLink& link) {
@@ -185,10 +194,11 @@ class ChainOpener {
                               path.string()));
     }
     VDISK_TRY(refuse_part(*file_system_, path));
-    const LayerRequest request{.path = path,
-                               .file = std::move(file),
-                               .access = Access::read_only,
-                               .read_log = parent_log_policy(options_.read_log)};
+    LayerRequest request{.path = path,
+                         .file = std::move(file),
+                         .access = Access::read_only,
+                         .read_log = parent_log_policy(options_.read_log)};
+    if (link.parent_is_raw) request.format = "raw";
     VDISK_ASSIGN(auto parent, open_layer(request, options_));
     VDISK_TRY(check_identity(parent, link));
     Layer& child = chain_.layers.back();
@@ -211,6 +221,12 @@ class ChainOpener {
 };
 
 }  // namespace
+
+bool accepts_any(const ParentLink& link, const std::vector<Guid>& parents) {
+  return std::ranges::any_of(link.accepted_ids, [&](const Guid& id) {
+    return !id.is_zero() && std::ranges::find(parents, id) != parents.end();
+  });
+}
 
 Status check_parent_shape(const Layer& parent, const Layer& child, bool named_by_caller) {
   const Geometry above = child.image->geometry();

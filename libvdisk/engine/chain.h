@@ -30,6 +30,9 @@ Result<Chain> open_reachable_chain(const std::filesystem::path& path, const Open
 /// The same below a leaf that is open already.
 Result<Chain> open_reachable_parents(Layer leaf, const OpenOptions& options);
 
+/// Whether one of these content ids is the parent's. All zeros is none: raw disks have it.
+[[nodiscard]] bool accepts_any(const ParentLink& link, const std::vector<Guid>& parents);
+
 /// Whether `parent` may be the parent of `child`, apart from its identity: sector sizes, and sizes
 /// where the format limits them. A parent that the caller named may be larger.
 Status check_parent_shape(const Layer& parent, const Layer& child, bool named_by_caller);

@@ -26,14 +26,10 @@ std::string_view id_of(const Error& error) {
   return error.code == Errc::chain_too_deep ? "chain_depth" : "parent_broken";
 }
 
-bool accepts(const ParentLink& link, const Guid& id) {
-  return std::ranges::find(link.accepted_ids, id) != link.accepted_ids.end();
-}
-
 bool has_identity(const fs::path& path, std::shared_ptr<File> file, const ParentLink& link) {
   const LayerRequest request{.path = path, .file = std::move(file)};
   const auto layer = open_layer(request, {});
-  return layer && accepts(link, layer->image->content_id());
+  return layer && accepts_any(link, {layer->image->content_id()});
 }
 
 /// The image with the parent's identity in the directory of the child, under another name.

@@ -6,6 +6,7 @@
 #include "base/exception_error.h"
 #include "base/try.h"
 #include "engine/file_list.h"
+#include "engine/parent_path.h"
 #include "engine/real_name.h"
 #include "vdisk/operations.h"
 
@@ -56,6 +57,23 @@ Result<std::vector<std::filesystem::path>> files_to_look_at(const FileSystem& fi
   return unique(std::move(paths));
 }
 
+/// Whether the words of the child lead to one of the raw disks.
+bool leads_to_raw_parent(FileSystem& file_system, const ChildImage& child,
+                         const ChildSearch& search) {
+  if (!child.link.parent_is_raw || search.raw_parents.empty()) return false;
+  const auto absolute = file_system.absolute(child.path);
+  if (!absolute) return false;
+  OpenOptions open;
+  open.parent_roots = search.roots;
+  open.parent_roots.push_back(absolute->parent_path());
+  for (const auto& place : parent_candidates(child.link, absolute->parent_path(), open).places) {
+    const auto file = file_system.open_beneath(place.root, place.relative, {});
+    const auto id = file ? (*file)->identity() : std::unexpected(file.error());
+    if (id && std::ranges::count(search.raw_parents, *id) != 0) return true;
+  }
+  return false;
+}
+
 /// A file with several names counts once: to open it twice for writing is to wait for oneself.
 void add_once(std::vector<ChildImage>& children, ChildImage child) {
   const auto known = std::ranges::find(children, child.id, &ChildImage::id);
@@ -71,8 +89,11 @@ void add_once(std::vector<ChildImage>& children, ChildImage child) {
 Result<ChildSearch> search_for_children(const Layer& layer, const OpenOptions& options) {
   ChildSearch search{
       .parents = {}, .directories = {}, .roots = options.parent_roots, .ignored = {layer.id}};
-  const Guid id = layer.image->content_id();
-  if (id != Guid{}) search.parents.push_back(id);  // a raw disk has none, and no children
+  if (layer.format->matches_any_content) {
+    search.raw_parents.push_back(layer.id);
+  } else {
+    search.parents.push_back(layer.image->content_id());
+  }
   VDISK_TRY(add_directories(search, layer.path, options));
   return search;
 }
@@ -103,11 +124,13 @@ Result<std::vector<std::filesystem::path>> children_of(const std::filesystem::pa
 Result<std::vector<ChildImage>> find_child_images(FileSystem& file_system,
                                                   const ChildSearch& search) {
   std::vector<ChildImage> children;
-  if (search.parents.empty()) return children;
+  if (search.parents.empty() && search.raw_parents.empty()) return children;
   VDISK_ASSIGN(const auto paths, files_to_look_at(file_system, search));
   for (const auto& path : paths) {
     VDISK_ASSIGN(auto child, child_at(file_system, path, search));
-    if (child && accepts_any(child->link, search.parents)) {
+    if (!child) continue;
+    if (accepts_any(child->link, search.parents) ||
+        leads_to_raw_parent(file_system, *child, search)) {
       add_once(children, *std::move(child));
     }
   }
@@ -121,11 +144,6 @@ Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system
   paths.reserve(images.size());
   for (const ChildImage& image : images) paths.push_back(image.path);
   return paths;
-}
-
-bool accepts_any(const ParentLink& link, const std::vector<Guid>& parents) {
-  const auto& ids = link.accepted_ids;
-  return std::find_first_of(ids.begin(), ids.end(), parents.begin(), parents.end()) != ids.end();
 }
 
 }  // namespace vdisk

@@ -9,7 +9,8 @@
 namespace vdisk {
 
 struct ChildSearch {
-  std::vector<Guid> parents;  ///< content ids
+  std::vector<Guid> parents;             ///< content ids
+  std::vector<FileId> raw_parents = {};  ///< raw disks: children know them by their path alone
   std::vector<std::filesystem::path> directories;
   std::vector<std::filesystem::path> roots;  ///< directories, and everything below them
   std::vector<FileId> ignored;               ///< files that may depend on them
@@ -40,7 +41,5 @@ Result<std::vector<ChildImage>> find_child_images(FileSystem& file_system,
 /// Their paths.
 Result<std::vector<std::filesystem::path>> find_children(FileSystem& file_system,
                                                          const ChildSearch& search);
-
-[[nodiscard]] bool accepts_any(const ParentLink& link, const std::vector<Guid>& parents);
 
 }  // namespace vdisk

@@ -77,7 +77,7 @@ class TreeScan {
       if (no_image) return std::nullopt;
       image.fault = layer.error();
     } else if (layer->format->matches_any_content) {
-      return std::nullopt;  // a raw disk has neither parent nor children
+      return std::nullopt;  // a raw disk has no parent, and its children know no id
     } else {
       image.info = layer->image->info();
       image.content_id = layer->image->content_id();

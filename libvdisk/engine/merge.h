@@ -9,7 +9,8 @@ namespace vdisk {
 /// The leaf's own children, opened and locked before anything changes, to be linked past the leaf.
 class LeafChildren {
  public:
-  /// Refuses (has_children) children that are smaller than the merged leaf and may not be.
+  /// Refuses (has_children) children that are smaller than the merged leaf and may not be, and any
+  /// when the target is a raw disk.
   Status open(const MergePlan& plan, const std::vector<ChildImage>& images,
               const MergeOptions& options);
   /// Links all of them to the target, one after the other; each link is durable at once.

@@ -13,9 +13,11 @@ Status LeafChildren::open(const MergePlan& plan, const std::vector<ChildImage>& 
   std::vector<ChildImage> lost;
   const auto& result = options.output ? options.output->path : plan.lowest().path;
   const auto file_system = file_system_of(options.open);
+  const bool into_raw = !options.output && plan.lowest().is_raw;  // no id to name
   for (const ChildImage& image : images) {
     VDISK_TRY(check_link(image.path, result, *file_system));
-    if (!image.link.larger_parent_allowed && plan.leaf().size > image.size) {
+    const bool too_small = !image.link.larger_parent_allowed && plan.leaf().size > image.size;
+    if (too_small || into_raw) {
       lost.push_back(image);
       continue;
     }

@@ -41,6 +41,7 @@ Result<PlannedLayer> describe(const Layer& layer, const OpenOptions& options) {
                       .place = std::move(place),
                       .id = layer.id,
                       .format = std::string(layer.format->name),
+                      .is_raw = layer.format->matches_any_content,
                       .content_id = layer.image->content_id(),
                       .size = layer.image->geometry().virtual_size,
                       .must_cover_parent = link && !link->larger_parent_allowed};
@@ -98,14 +99,19 @@ Result<Dependents> find_dependents(const MergePlan& plan, const MergeOptions& op
   for (std::size_t index = 0; index < plan.layers.size(); ++index) {
     search.ignored.push_back(plan.layers[index].id);
     if (index > plan.target) continue;
-    search.parents.push_back(plan.layers[index].content_id);
+    if (plan.layers[index].is_raw) {
+      search.raw_parents.push_back(plan.layers[index].id);
+    } else {
+      search.parents.push_back(plan.layers[index].content_id);
+    }
     VDISK_TRY(add_directories(search, plan.layers[index].path, options.open));
   }
   VDISK_ASSIGN(auto images, find_child_images(file_system, search));
   const std::vector<Guid> others(search.parents.begin() + 1, search.parents.end());
   Dependents dependents;
   for (ChildImage& image : images) {
-    auto& list = accepts_any(image.link, others) ? dependents.of_others : dependents.of_leaf;
+    const bool of_other = image.link.parent_is_raw || accepts_any(image.link, others);
+    auto& list = of_other ? dependents.of_others : dependents.of_leaf;
     list.push_back(std::move(image));
   }
   return dependents;

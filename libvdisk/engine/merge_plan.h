@@ -12,6 +12,7 @@ struct PlannedLayer {
   std::filesystem::path place;  ///< where the file itself stands, if `path` is a link to it
   FileId id;
   std::string format;
+  bool is_raw = false;
   Guid content_id;
   u64 size = 0;
   bool must_cover_parent = false;  ///< its parent may not be larger than it is

@@ -199,6 +199,58 @@ class OtherPrograms(ToolCase):
         self.ok("convert", "d.vhd", "new.vhd")
         self.ok("write", "new.vhd", "--length", "512", "--pattern", "1")
 
+    def test_a_batmap_is_no_fault_and_is_dumped(self):
+        def made_by_tap(footer):
+            footer[28:36] = b"tap\0" + struct.pack(">I", 0x00010003)
+        self.ok("create", "d.vhd", "--size", "8M")
+        self.change_footers("d.vhd", made_by_tap)
+        self.assertIn(b"V41", self.run_tool("check", "d.vhd")[1])  # it should have one
+        image = bytearray(self.read_file("d.vhd"))
+        at = 0x600 + 512  # behind the table
+        struct.pack_into(">8sQIII", image, at, b"tdbatmap", at + 512, 1, 0x00010002, 0xFFFFFFFF)
+        self.write_file("d.vhd", image)
+        report = self.json_of("check", "d.vhd")
+        self.assertEqual([(found["id"], found["severity"]) for found in report["findings"]],
+                         [("V41", "info")])
+        header = [found for found in self.json_of("dump", "d.vhd")
+                  if found["name"] == "batmap header"]
+        self.assertEqual([found["offset"] for found in header], [at])
+        self.assertIn("0x10002", self.ok("dump", "d.vhd").decode())
+
+    def raw_child(self):
+        """What Xen's tools make over a raw disk; their ids are all zeros."""
+        self.ok("create", "base.vhd", "--size", "8M", "--type", "fixed")
+        self.ok("snapshot", "base.vhd", "child.vhd")
+        self.ok("write", "child.vhd", data=b"of the child")
+
+        def made_by_tap(footer):
+            footer[28:36] = b"tap\0" + struct.pack(">I", 0x00010001)
+        self.change_footers("child.vhd", made_by_tap)
+        image = bytearray(self.read_file("child.vhd"))
+        image[512 + 40:512 + 56] = bytes(16)
+        image[512:1536] = checksum(bytes(image[512:1536]), 36)
+        self.write_file("child.vhd", image)
+        raw = bytearray(8 << 20)
+        raw[4096:4103] = b"of base"
+        self.write_file("base.vhd", raw)
+
+    def test_a_raw_parent_is_opened_when_it_is_named(self):
+        self.raw_child()
+        error = self.error_of(2, "hash", "child.vhd")
+        self.assertIn("a raw disk, which has no identity", error)
+        self.assertIn("hint: --parent FILE names the parent", error)
+        named = ("--parent", "base.vhd")
+        self.assertEqual(self.ok("read", "child.vhd", "--length", "12", *named), b"of the child")
+        self.assertEqual(self.ok("read", "child.vhd", "--offset", "4096", "--length", "7", *named),
+                         b"of base")
+        self.assertEqual(self.json_of("check", "child.vhd", "--chain", *named)["findings"], [])
+        digest = self.ok("hash", "child.vhd", *named).split()[0]
+        self.ok("merge", "child.vhd", "--delete", *named)
+        self.assertFalse(os.path.exists(self.path("child.vhd")))
+        merged = self.read_file("base.vhd")
+        self.assertEqual((merged[:12], merged[4096:4103]), (b"of the child", b"of base"))
+        self.assertEqual(self.ok("hash", "base.vhd", "--format", "raw").split()[0], digest)
+
     def test_a_vhd_set_is_named_and_never_written(self):
         self.ok("create", "d.vhdx", "--size", "8M")
         self.ok("write", "d.vhdx", data=b"content")

@@ -58,6 +58,8 @@ struct Subject {
   std::string_view text;
 };
 constexpr Subject subjects[] = {
+    {Errc::parent_access_denied, "a raw disk",
+     "--parent FILE names the parent; be sure that it is the right one, as nothing can check it"},
     {Errc::unsupported, "batmap",
      "convert PATH NEW copies the disk into an image without one; --format vhd keeps it a VHD"},
     {Errc::wrong_state, "saved state",

@@ -52,6 +52,9 @@ struct ParentLink {
       {};  ///< VHD: seconds since 1970; a difference is a warning
   /// False: a parent larger than the child is refused unless the caller named it (VHD, rule V35).
   bool larger_parent_allowed = true;
+  /// The parent is a raw disk (VHD of Xen: an all-zero id). It has no identity that could be
+  /// checked, so that it is opened only when the caller names it (OpenOptions::parent).
+  bool parent_is_raw = false;
   u64 file_offset = 0;  ///< where in the child's file it says so, for messages
 };
 
