@@ -195,8 +195,8 @@ typedef struct vdisk_tree_image {
   uint32_t dirty;        /**< 1: a log must be replayed */
   vdisk_status fault;    /**< why it cannot be opened; then only path and file_size are known */
   char format[16];       /**< "vhd", "vhdx" */
-  char parent_state[16]; /**< "none", "found", "moved", "ambiguous", "different", "missing",
-                              "cyclic" */
+  char parent_state[16]; /**< "none", "found", "outside", "moved", "ambiguous", "different",
+                              "missing", "cyclic" */
 } vdisk_tree_image;
 #define VDISK_TREE_IMAGE_INIT \
   {sizeof(vdisk_tree_image), NULL, 0, 0, 0, {0}, 0, 0, VDISK_SUCCESS, {0}, {0}}

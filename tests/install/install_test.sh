@@ -47,3 +47,22 @@ cmake -S "$source/tests/install/consumer" -B "$work/part" -G Ninja \
   -DCMAKE_CXX_COMPILER="$compiler" -DVDISK_SOURCE="$source" >/dev/null
 cmake --build "$work/part" --target CMakeFiles/consumer.dir/main.cpp.o >/dev/null
 echo "ok: add_subdirectory"
+
+# What the guide tells a programmer of C to write.
+guide=$source/docs/guides/embed-the-library.md
+mkdir -p "$work/guide"
+cp "$source/examples/create_and_merge.c" "$work/guide/program.c"
+{
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(program C)' \
+    'add_executable(program program.c)'
+  sed -n '/^```cmake$/,/^```$/{/^```/!p}' "$guide"
+} >"$work/guide/CMakeLists.txt"
+grep -q '^find_package' "$work/guide/CMakeLists.txt"
+cmake -S "$work/guide" -B "$work/guide/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+cmake --build "$work/guide/build" >/dev/null
+run guide-cmake "$work/guide/build/program" >/dev/null
+command=$(grep '^cc program.c' "$guide")
+(cd "$work/guide" && eval "$command -o packaged")
+export LD_LIBRARY_PATH=$libraries
+run guide-pkg-config "$work/guide/packaged" >/dev/null
+echo "ok: guide"

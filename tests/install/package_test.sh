@@ -27,28 +27,42 @@ for module in $(sed -n 's/^Requires.*: //p' <<<"$pc"); do
   grep -qw -- "$owner" <<<"$needed" || { echo "libvdisk-dev does not ask for $owner"; exit 1; }
 done
 
+# A root with nothing but what the packages ask for, in the versions of this machine. apt says what
+# that is for a machine on which nothing is installed.
 root=$work/root
-mkdir -p "$root/var/lib/dpkg/updates" "$root/var/lib/dpkg/info" "$root/etc"
+mkdir -p "$root"/usr/{bin,sbin,lib,lib64} "$root"/var/lib/dpkg/{updates,info} "$root"/{etc,dev,work}
+for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$root/$folder"; done
 touch "$root/var/lib/dpkg/status"
-# The root has no other packages: their files are the host's.
+if ! apt-get --simulate -o Dir::State::status="$root/var/lib/dpkg/status" install \
+     --no-install-recommends "$work"/debs/{libvdisk0,vdisk-tool,python3-vdisk}_*.deb \
+     >"$work/apt.log" 2>"$work/apt.err"; then
+  cat "$work/apt.log" "$work/apt.err"
+  exit 1
+fi
+awk '/^Inst/ && $2 !~ /vdisk/ { print $2 }' "$work/apt.log" | xargs dpkg -L | sort -u |
+  while read -r path; do [ -d "$path" ] || echo "${path#/}"; done >"$work/files"
+tar -C / -c --no-recursion -T "$work/files" | tar -C "$root" -x
 if ! dpkg --root="$root" --force-depends --force-not-root --force-script-chrootless \
      --log="$work/dpkg.log" --install "$work"/debs/*.deb >/dev/null 2>"$work/dpkg.err"; then
   cat "$work/dpkg.err"
   exit 1
 fi
 
-cd "$work"
-"$root/usr/bin/vdisk-tool" create disk.vhdx --size 64M
-"$root/usr/bin/vdisk-tool" check disk.vhdx
-libraries=$(dirname "$(find "$root/usr/lib" -name 'libvdisk.so.0')")
-LD_LIBRARY_PATH=$libraries PYTHONPATH=$root/usr/lib/python3/dist-packages python3 - <<'PYTHON'
+in_root() {
+  if [ "$(id -u)" = 0 ]; then chroot "$root" "$@"; else unshare --map-root-user chroot "$root" "$@"; fi
+}
+in_root vdisk-tool create work/disk.vhdx --size 64M
+in_root vdisk-tool check work/disk.vhdx
+in_root python3 -B - <<'PYTHON'
 import vdisk
-with vdisk.Disk("disk.vhdx", writable=True) as disk:
+with vdisk.Disk("work/disk.vhdx", writable=True) as disk:
     disk.write(0, b"x" * 512)
     assert disk.read(0, 512) == b"x" * 512
-assert vdisk.check("disk.vhdx").wait().clean
+assert vdisk.check("work/disk.vhdx").wait().clean
 print("python:", vdisk.__version__)
 PYTHON
+cd "$work"
+libraries=$(dirname "$(find "$root/usr/lib" -name 'libvdisk.so.0')")
 export PKG_CONFIG_PATH=$libraries/pkgconfig PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1
 export PKG_CONFIG_SYSROOT_DIR=
 read -ra flags < <(pkg-config --cflags --libs vdisk)
