@@ -4,10 +4,14 @@
     manual_test.py TOOL FOLDER
 """
 import os
+import pty
 import re
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 TOOL, FOLDER = sys.argv.pop(1), sys.argv.pop(1)
@@ -77,6 +81,8 @@ class Completions(unittest.TestCase):
         self.assertEqual(self.complete("vdisk-tool", "create", "--type", "="),
                          ["dynamic", "fixed", "differencing"])
         self.assertEqual(self.complete("vdisk-tool", "info", "--format", "vhd"), ["vhd", "vhdx"])
+        self.assertEqual(self.complete("vdisk-tool", "create", "--logical-sector", ""),
+                         ["512", "4096"])
 
     def test_bash_offers_whole_names_of_files(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -88,6 +94,58 @@ class Completions(unittest.TestCase):
                              {"my disk.vhdx", "my images"})
             self.assertEqual(self.complete("vdisk-tool", "info", "--parent-root", "m",
                                            cwd=folder), ["my images"])
+
+    def complete_in_zsh(self, typed, cwd):
+        """What zsh offers in a terminal when Tab is pressed behind these words."""
+        told = os.path.join(cwd, ".told")
+        folder = os.path.abspath(f"{FOLDER}/completions/zsh")
+        lines = [f"PS1=; LISTMAX=10000; fpath=({folder} $fpath)",
+                 "autoload -Uz compinit; compinit -u -D",
+                 'compadd() { local -a hits; builtin compadd -O hits "$@"; '
+                 'print -rl -- $hits >>|.told; builtin compadd "$@" }',
+                 "tell() { zle complete-word; print -r -- END >>|.told }",
+                 "zle -N tell; bindkey '^I' tell"]
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(cwd)
+            os.execvp("zsh", ["zsh", "-f", "-i"])
+        try:
+            os.write(terminal, ("\n".join(lines) + f"\n{typed}\t").encode())
+            offered, end = [], time.monotonic() + 60
+            while "END" not in offered and time.monotonic() < end:
+                if select.select([terminal], [], [], 0.05)[0]:
+                    os.read(terminal, 65536)
+                if os.path.exists(told):
+                    with open(told, encoding="utf-8") as file:
+                        offered = file.read().splitlines()
+            self.assertIn("END", offered, "zsh did not answer")
+            return {word for word in offered if word not in ("END", "")}
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            os.close(terminal)
+            if os.path.exists(told):
+                os.remove(told)
+
+    def test_zsh(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.mkdir(os.path.join(folder, "images"))
+            with open(os.path.join(folder, "my disk.vhdx"), "w", encoding="utf-8"):
+                pass
+            for typed, expected in (("", set(VERBS) | {"help"}),
+                                    ("cre", {"create"}),
+                                    ("--v", {"--version"}),
+                                    ("help mer", {"merge"}),
+                                    ("create --bl", {"--block-size"}),
+                                    ("create --type f", {"fixed"}),
+                                    ("create --logical-sector ", {"512", "4096"}),
+                                    ("create --size 6", {"6K", "6M", "6G", "6T"}),
+                                    ("create --size=6", {"6K", "6M", "6G", "6T"}),
+                                    ("info --format vhd", {"vhd", "vhdx"}),
+                                    ("info my", {"my\\ disk.vhdx"}),
+                                    ("info --parent-root im", {"images"})):
+                with self.subTest(typed):
+                    self.assertEqual(self.complete_in_zsh(f"vdisk-tool {typed}", folder), expected)
 
     def test_zsh_is_well_formed(self):
         done = subprocess.run(["zsh", "-n", f"{FOLDER}/completions/zsh/_vdisk-tool"],
