@@ -119,7 +119,7 @@ class Completions(unittest.TestCase):
                     with open(told, encoding="utf-8") as file:
                         offered = file.read().splitlines()
             self.assertIn("END", offered, "zsh did not answer")
-            return {word for word in offered if word not in ("END", "")}
+            return {word.replace("\\", "") for word in offered if word not in ("END", "")}
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
@@ -142,7 +142,7 @@ class Completions(unittest.TestCase):
                                     ("create --size 6", {"6K", "6M", "6G", "6T"}),
                                     ("create --size=6", {"6K", "6M", "6G", "6T"}),
                                     ("info --format vhd", {"vhd", "vhdx"}),
-                                    ("info my", {"my\\ disk.vhdx"}),
+                                    ("info my", {"my disk.vhdx"}),
                                     ("info --parent-root im", {"images"})):
                 with self.subTest(typed):
                     self.assertEqual(self.complete_in_zsh(f"vdisk-tool {typed}", folder), expected)
