@@ -67,8 +67,11 @@ Status create(File& file, const CreateSpec& spec) {
   return file.resize(spec.virtual_size);
 }
 
-Status check(const File& file, CheckReport&) {
-  VDISK_TRY(file.size());
+Status check(const File& file, CheckReport& report) {
+  VDISK_ASSIGN(const u64 size, file.size());
+  if (auto padding = describe_padding(size)) {
+    report.add({std::string(odd_size_id), Severity::info, size, *std::move(padding)});
+  }
   return {};
 }
 

@@ -14,6 +14,14 @@ namespace {
 constexpr u64 smallest_hole = 4 * kib;
 }  // namespace
 
+std::optional<std::string> describe_padding(u64 file_size) {
+  const u64 padding = round_up(file_size, sector_size) - file_size;
+  if (padding == 0) return std::nullopt;
+  return fmt::format(
+      "file of {} bytes, expected a multiple of {}: {} zeros are read behind its end", file_size,
+      sector_size, padding);
+}
+
 RawImage::RawImage(std::shared_ptr<File> file, u64 file_size, const ImageOptions& options)
     : file_(std::move(file)),
       options_(options),
@@ -29,6 +37,9 @@ ImageInfo RawImage::info() const {
   info.format = "raw";
   info.type = ImageType::fixed;
   info.geometry = geometry();
+  if (auto padding = describe_padding(file_size_)) {
+    info.warnings.push_back({std::string(odd_size_id), *std::move(padding), file_size_});
+  }
   return info;
 }
 

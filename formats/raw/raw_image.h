@@ -6,12 +6,20 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "vdisk/format.h"
 
 namespace vdisk::raw {
 
 inline constexpr u32 sector_size = 512;
+/// Id of the warning, and of the finding, about a file that ends inside a sector.
+inline constexpr std::string_view odd_size_id = "file_size";
+
+/// What is said about a file that ends inside a sector; nothing about others.
+[[nodiscard]] std::optional<std::string> describe_padding(u64 file_size);
 
 class RawImage : public Image {
  public:

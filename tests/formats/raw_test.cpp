@@ -97,6 +97,21 @@ TEST_CASE("raw: a size that is not whole sectors is rounded up, the rest reads a
   CHECK(is_zero(tail));
 }
 
+TEST_CASE("raw: a file that ends inside a sector is told of, until a write there fills it") {
+  const auto file = MemoryFile::with_content(filled(1000, 7));
+  CheckReport report;
+  REQUIRE(raw::format.check(*file, report));
+  REQUIRE(report.findings.size() == 1);
+  CHECK(report.findings[0].id == "file_size");
+  CHECK(report.findings[0].offset == 1000);
+  CHECK(report.clean());
+  const auto image = open_raw(file, Access::read_write);
+  REQUIRE(image->info().warnings.size() == 1);
+  CHECK(image->info().warnings[0].message.find("24 zeros") != std::string::npos);
+  REQUIRE(image->reserve(512, 512));
+  CHECK(image->info().warnings.empty());
+}
+
 TEST_CASE("raw: writing, discarding and growing need write access") {
   const auto file = MemoryFile::with_content(filled(1024, 7));
   const auto image = open_raw(file);
