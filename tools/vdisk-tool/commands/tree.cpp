@@ -105,6 +105,8 @@ class Drawing {
   }
 
   [[nodiscard]] std::string describe_parent(const TreeImage& image) const {
+    const auto& link = image.info.parent;
+    if (link && link->parent_is_raw) return "; parent is a raw disk: opens only with --parent";
     switch (image.parent_state) {
       case ParentState::none:
       case ParentState::found: return {};
