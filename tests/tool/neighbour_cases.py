@@ -240,7 +240,7 @@ class OtherPrograms(ToolCase):
         self.assertIn("a raw disk, which has no identity", error)
         self.assertIn("hint: --parent FILE names the parent", error)
         self.assertIn(b"child.vhd  vhd differencing, 8 MiB; parent is a raw disk: opens only with "
-                      b"--parent\n", self.ok("tree"))
+                      b"--parent\n", self.ok("tree", "."))
         named = ("--parent", "base.vhd")
         self.assertEqual(self.ok("read", "child.vhd", "--length", "12", *named), b"of the child")
         self.assertEqual(self.ok("read", "child.vhd", "--offset", "4096", "--length", "7", *named),
