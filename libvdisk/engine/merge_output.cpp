@@ -60,7 +60,8 @@ class MergeIntoNew {
   Status check_replaced(const TargetPlan& target) {
     if (!target.replace || !file_system_->identity(target.path)) return {};
     const auto children = children_of(target.path, options_.open);
-    if (!children || children->empty() || options_.force_siblings) return {};
+    if (!children && is_of_host(children.error())) return std::unexpected(children.error());
+    if (!children || children->empty() || options_.force_siblings) return {};  // no image has none
     return fail(Errc::has_children,
                 fmt::format("{}: is the parent of {}, expected no children of what is replaced",
                             target.path.string(), children->front().string()));

@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/try.h"
 #include "engine/content.h"
+#include "engine/layer.h"
 #include "io/overlay_file.h"
 
 namespace vdisk {
@@ -15,8 +16,7 @@ namespace vdisk {
 namespace {
 
 bool is_failure_to_read(const Error& error) {
-  const ErrorKind group = kind(error.code);
-  return group == ErrorKind::io || group == ErrorKind::no_memory || group == ErrorKind::canceled;
+  return is_of_host(error) || kind(error.code) == ErrorKind::canceled;
 }
 
 /// The image as a reader would open it, its log replayed in memory; none when it does not open.
