@@ -59,6 +59,19 @@ class Rights(ToolCase):
         os.chmod(self.folder, 0o755)
         self.assertEqual(os.listdir(self.folder), [])
 
+    def test_who_does_not_own_a_file_may_compact_it_but_not_keep_its_time(self):
+        if os.geteuid() != 0:
+            return  # to whom would the file belong?
+        file = self.make("vhd dynamic", "8M")
+        for pattern in ("7", "0"):
+            self.ok("write", file, "--pattern", pattern, "--length", "4M")
+        self.assertGreater(os.path.getsize(self.path(file)), 4 * MIB)
+        os.utime(self.path(file), (10**9, 10**9))
+        os.chmod(self.folder, 0o755)
+        os.chmod(self.path(file), 0o666)
+        self.ok("compact", file, preexec_fn=self.unprivileged())
+        self.assertLess(os.path.getsize(self.path(file)), MIB)
+        self.assertGreater(os.path.getmtime(self.path(file)), 10**9)
 
     def test_a_merge_that_cannot_remove_says_that_it_is_done(self):
         os.mkdir(self.path("d"))
