@@ -47,8 +47,9 @@ class Mirroring:
                 raise AssertionError(f"not in step: {self.lines[-3:]} {self.text}")
             return len(self.lines)
 
-    def finish(self, *numbers):
-        for number in numbers:
+    def finish(self, *numbers, pause=0):
+        for index, number in enumerate(numbers):
+            time.sleep(pause if index else 0)
             self.process.send_signal(number)
         out = self.process.stdout.read()
         self.process.wait(PATIENCE)
@@ -169,11 +170,18 @@ class Mirror(ToolCase):
         self.assertEqual(mirroring.lines[-1]["operation_status"], "canceled")
         self.nothing_left()
 
+    def test_a_signal_that_comes_twice_at_once_is_one(self):
+        mirroring = Mirroring(self, "disk.vhdx", "copy.vhdx")
+        mirroring.wait_until_in_step()
+        self.write(0, filler(self.random, 8 * MIB))
+        self.assertEqual(mirroring.finish(signal.SIGINT, signal.SIGTERM)[0], 0)
+        self.ok("compare", "disk.vhdx", "copy.vhdx")
+
     def test_two_signals_leave_a_whole_copy_or_nothing(self):
         mirroring = Mirroring(self, "disk.vhdx", "copy.vhdx")
         mirroring.wait_until_in_step()
         self.write(0, filler(self.random, 8 * MIB))
-        code, _, _ = mirroring.finish(signal.SIGINT, signal.SIGTERM)
+        code, _, _ = mirroring.finish(signal.SIGINT, signal.SIGTERM, pause=0.25)
         self.assertIn(code, (0, 130, 143))
         if code == 0:
             self.ok("compare", "disk.vhdx", "copy.vhdx")

@@ -107,19 +107,20 @@ class Progress(ToolCase):
 
 
 class Signals(ToolCase):
-    def interrupt(self, number, *words):
-        """Sends the signal once the operation has begun; exit code and the lines after it."""
+    def interrupt(self, numbers, *words):
+        """Sends the signals once the operation has begun; exit code and the lines after it."""
         process = self.start(*words, "--progress=json")
         first = process.stderr.readline()
         self.assertIn(b"pending", first)
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
         out, err = process.communicate(timeout=60)
         return process.returncode, err.decode()
 
-    def until_interrupted(self, number, make_words):
+    def until_interrupted(self, numbers, make_words):
         """A fast machine may be done before the signal arrives: then more work is given."""
         for size in (128, 512, 2048):
-            code, err = self.interrupt(number, *make_words(size))
+            code, err = self.interrupt(numbers, *make_words(size))
             if code != 0:
                 return code, err
         self.fail("the operation always ended before the signal")
@@ -134,7 +135,7 @@ class Signals(ToolCase):
     def test_k10_signals_cancel_and_leave_nothing_behind(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with self.subTest(number):
-                code, err = self.until_interrupted(number, lambda size: (
+                code, err = self.until_interrupted([number], lambda size: (
                     "convert", self.big_source(size), "out.vhdx", "--force"))
                 self.assertEqual(code, 128 + number, err)
                 self.assertIn("vdisk-tool: ", err)
@@ -146,6 +147,13 @@ class Signals(ToolCase):
                     self.ok("compare", "big.raw", "out.vhdx")
                     os.remove(self.path("out.vhdx"))
 
+    def test_k10_a_signal_that_comes_twice_at_once_cancels(self):
+        """timeout(1) signals the program, and then its process group."""
+        code, _ = self.until_interrupted([signal.SIGINT, signal.SIGTERM], lambda size: (
+            "convert", self.big_source(size), "out.vhdx", "--force"))
+        self.assertIn(code, (130, 143))
+        self.assertLessEqual(set(os.listdir(self.folder)), {"big.raw", "out.vhdx"})
+
     def test_k10_an_existing_output_stays_when_canceled(self):
         self.ok("create", "out.vhdx", "--size", "1M")
         before = self.read_file("out.vhdx")
@@ -153,13 +161,13 @@ class Signals(ToolCase):
         def words(size):
             self.write_file("out.vhdx", before)
             return ("convert", self.big_source(size), "out.vhdx", "--force")
-        code, _ = self.until_interrupted(signal.SIGINT, words)
+        code, _ = self.until_interrupted([signal.SIGINT], words)
         self.assertEqual(code, 130)
         self.assertEqual(self.read_file("out.vhdx"), before)
 
     def test_k10_a_canceled_create_leaves_nothing(self):
         for number in (signal.SIGTERM, signal.SIGHUP):
-            code, err = self.until_interrupted(number, lambda size: (
+            code, err = self.until_interrupted([number], lambda size: (
                 "create", "out.vhd", "--source", self.big_source(size), "--force"))
             self.assertEqual(code, 128 + number, err)
             left = set(os.listdir(self.folder)) - {"big.raw"}
@@ -169,7 +177,7 @@ class Signals(ToolCase):
                 os.remove(self.path("out.vhd"))
 
     def test_k10_a_canceled_read_leaves_no_output(self):
-        code, err = self.until_interrupted(signal.SIGINT, lambda size: (
+        code, err = self.until_interrupted([signal.SIGINT], lambda size: (
             "read", self.big_source(size), "--output", "out.bin", "--force"))
         self.assertEqual(code, 130, err)
         left = set(os.listdir(self.folder)) - {"big.raw"}
@@ -193,7 +201,7 @@ class Signals(ToolCase):
             self.ok("write", "child.vhdx", "--length", f"{size}M", "--pattern", "0x42")
             self.size = size
             return ("merge", "child.vhdx")
-        code, err = self.until_interrupted(number, words)
+        code, err = self.until_interrupted([number], words)
         self.assertEqual(code, 128 + number, err)
         self.assertIn("hint: ", err)
         self.assertIn("again", err)

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <ctime>
 #include <initializer_list>
 #include <mutex>
 #include <optional>
@@ -17,7 +18,13 @@ namespace {
 std::atomic<int> noted_signal = 0;
 std::atomic<int> noted_count = 0;
 std::atomic<int> allowed_count = 1;
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may use it");
+std::atomic<i64> noted_at = 0;  // nanoseconds of the monotonic clock
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<i64>::is_always_lock_free,
+              "a signal handler may use them");
+
+/// A signal so soon after another one is the same request: timeout(1) signals the program, and then
+/// its process group.
+constexpr i64 one_request = 200'000'000;
 
 /// A signal that comes just before a blocking call would not end it: alarms repeat the knock.
 constexpr unsigned knock_seconds = 1;
@@ -30,10 +37,23 @@ std::optional<pthread_t> knockable_thread;  // guarded by knockable_mutex
 
 extern "C" void ignore_knock(int) {}
 
+bool is_new_request() {
+  constexpr i64 second = 1'000'000'000;
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  const i64 now = time.tv_sec * second + time.tv_nsec;
+  if (noted_count != 0 && now - noted_at < one_request) return false;
+  noted_at = now;
+  return true;
+}
+
 extern "C" void note_signal(int number) {
-  if (number != SIGALRM) {
+  if (number != SIGALRM && is_new_request()) {
     noted_signal = number;
-    if (++noted_count >= allowed_count) std::signal(number, SIG_DFL);  // the next one kills
+    if (++noted_count > allowed_count) {
+      std::signal(number, SIG_DFL);
+      (void)raise(number);  // kills as soon as this handler is left
+    }
   }
   alarm(knock_seconds);
 }

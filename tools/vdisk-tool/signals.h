@@ -1,4 +1,5 @@
-/// Signals: an interruption cancels cleanly, a second one kills.
+/// Signals: an interruption cancels cleanly, a second one kills. Two within a fifth of a second
+/// are one.
 #pragma once
 
 #include "vdisk/error.h"
