@@ -49,7 +49,11 @@ if ! dpkg --root="$root" --force-depends --force-not-root --force-script-chrootl
 fi
 
 in_root() {
-  if [ "$(id -u)" = 0 ]; then chroot "$root" "$@"; else unshare --map-root-user chroot "$root" "$@"; fi
+  if [ "$(id -u)" = 0 ]; then
+    chroot "$root" "$@"
+  else
+    unshare --map-root-user chroot "$root" "$@"
+  fi
 }
 in_root vdisk-tool create work/disk.vhdx --size 64M
 in_root vdisk-tool check work/disk.vhdx
