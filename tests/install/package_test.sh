@@ -27,19 +27,14 @@ for module in $(sed -n 's/^Requires.*: //p' <<<"$pc"); do
   grep -qw -- "$owner" <<<"$needed" || { echo "libvdisk-dev does not ask for $owner"; exit 1; }
 done
 
-# A root with nothing but what the packages ask for, in the versions of this machine. apt says what
-# that is for a machine on which nothing is installed.
+# A root with nothing but what the packages ask for, in the versions of this machine.
 root=$work/root
 mkdir -p "$root"/usr/{bin,sbin,lib,lib64} "$root"/var/lib/dpkg/{updates,info} "$root"/{etc,dev,work}
 for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$root/$folder"; done
 touch "$root/var/lib/dpkg/status"
-if ! apt-get --simulate -o Dir::State::status="$root/var/lib/dpkg/status" install \
-     --no-install-recommends "$work"/debs/{libvdisk0,vdisk-tool,python3-vdisk}_*.deb \
-     >"$work/apt.log" 2>"$work/apt.err"; then
-  cat "$work/apt.log" "$work/apt.err"
-  exit 1
-fi
-awk '/^Inst/ && $2 !~ /vdisk/ { print $2 }' "$work/apt.log" | xargs dpkg -L | sort -u |
+python3 "$source/tests/install/dependencies.py" \
+  "$work"/debs/{libvdisk0,vdisk-tool,python3-vdisk}_*.deb >"$work/packages"
+xargs -a "$work/packages" dpkg -L | sort -u |
   while read -r path; do [ -d "$path" ] || echo "${path#/}"; done >"$work/files"
 tar -C / -c --no-recursion -T "$work/files" | tar -C "$root" -x
 if ! dpkg --root="$root" --force-depends --force-not-root --force-script-chrootless \
