@@ -57,21 +57,24 @@ Result<std::vector<std::filesystem::path>> files_to_look_at(const FileSystem& fi
   return unique(std::move(paths));
 }
 
-/// Whether the words of the child lead to one of the raw disks.
-bool leads_to_raw_parent(FileSystem& file_system, const ChildImage& child,
-                         const ChildSearch& search) {
+/// Whether a child of a raw disk is one of these disks' child. Nothing is opened for that, so that
+/// every place counts. One that leads nowhere may be anybody's.
+Result<bool> may_have_raw_parent(FileSystem& file_system, const ChildImage& child,
+                                 const ChildSearch& search) {
   if (!child.link.parent_is_raw || search.raw_parents.empty()) return false;
-  const auto absolute = file_system.absolute(child.path);
-  if (!absolute) return false;
-  OpenOptions open;
-  open.parent_roots = search.roots;
-  open.parent_roots.push_back(absolute->parent_path());
-  for (const auto& place : parent_candidates(child.link, absolute->parent_path(), open).places) {
-    const auto file = file_system.open_beneath(place.root, place.relative, {});
-    const auto id = file ? (*file)->identity() : std::unexpected(file.error());
-    if (id && std::ranges::count(search.raw_parents, *id) != 0) return true;
+  VDISK_ASSIGN(const auto absolute, file_system.absolute(child.path));
+  OpenOptions anywhere;
+  anywhere.parent_roots = {absolute.root_path()};
+  anywhere.parent_map = search.parent_map;
+  bool leads_elsewhere = false;
+  for (const auto& place : parent_candidates(child.link, absolute.parent_path(), anywhere).places) {
+    const auto id = file_system.identity(place.root / place.relative);
+    if (!id && is_of_host(id.error())) return std::unexpected(id.error());
+    if (!id) continue;
+    if (std::ranges::count(search.raw_parents, *id) != 0) return true;
+    leads_elsewhere = true;
   }
-  return false;
+  return !leads_elsewhere;
 }
 
 /// A file with several names counts once: to open it twice for writing is to wait for oneself.
@@ -87,8 +90,11 @@ void add_once(std::vector<ChildImage>& children, ChildImage child) {
 }  // namespace
 
 Result<ChildSearch> search_for_children(const Layer& layer, const OpenOptions& options) {
-  ChildSearch search{
-      .parents = {}, .directories = {}, .roots = options.parent_roots, .ignored = {layer.id}};
+  ChildSearch search{.parents = {},
+                     .directories = {},
+                     .roots = options.parent_roots,
+                     .ignored = {layer.id},
+                     .parent_map = options.parent_map};
   if (layer.format->matches_any_content) {
     search.raw_parents.push_back(layer.id);
   } else {
@@ -129,8 +135,8 @@ Result<std::vector<ChildImage>> find_child_images(FileSystem& file_system,
   for (const auto& path : paths) {
     VDISK_ASSIGN(auto child, child_at(file_system, path, search));
     if (!child) continue;
-    if (accepts_any(child->link, search.parents) ||
-        leads_to_raw_parent(file_system, *child, search)) {
+    VDISK_ASSIGN(const bool of_raw, may_have_raw_parent(file_system, *child, search));
+    if (of_raw || accepts_any(child->link, search.parents)) {
       add_once(children, *std::move(child));
     }
   }

@@ -14,6 +14,8 @@ struct ChildSearch {
   std::vector<std::filesystem::path> directories;
   std::vector<std::filesystem::path> roots;  ///< directories, and everything below them
   std::vector<FileId> ignored;               ///< files that may depend on them
+  /// As in OpenOptions: where children of raw disks find their parents.
+  std::vector<std::pair<std::string, std::filesystem::path>> parent_map = {};
 };
 
 /// An image that names one of the parents.

@@ -84,7 +84,7 @@ class KeptTime {
   /// Only the owner of a file may do that. For anybody else the image is as sound, and its children
   /// warn.
   void restore(File& file) const {
-    if (seconds_) (void)file.set_modified_time(*seconds_);
+    if (seconds_ && file.modified_time() != seconds_) (void)file.set_modified_time(*seconds_);
   }
 
  private:

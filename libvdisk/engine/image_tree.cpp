@@ -96,6 +96,10 @@ class TreeScan {
     for (const std::string& stated : places.refused) {
       tree_.images[index].tried.emplace_back(stated);
     }
+    if (link->parent_is_raw) {
+      tree_.images[index].parent_state = ParentState::raw;
+      return;
+    }
     std::vector<fs::path> others;
     for (const ParentCandidate& place : places.places) {
       const fs::path path = (place.root / place.relative).lexically_normal();
@@ -199,6 +203,7 @@ std::string_view name(ParentState state) noexcept {
     case ParentState::outside: return "outside";
     case ParentState::moved: return "moved";
     case ParentState::ambiguous: return "ambiguous";
+    case ParentState::raw: return "raw";
     case ParentState::different: return "different";
     case ParentState::missing: return "missing";
     case ParentState::cyclic: break;

@@ -47,6 +47,25 @@ Result<PlannedLayer> describe(const Layer& layer, const OpenOptions& options) {
                       .must_cover_parent = link && !link->larger_parent_allowed};
 }
 
+/// Nothing but the caller's word says that a raw disk is the parent. What speaks against it: a
+/// content that is an image, and bytes where the child has none.
+Status check_raw_target(const Layer& target, u64 leaf_size) {
+  const auto found = choose_format(*target.file, target.path, std::nullopt);
+  const bool image =
+      found ? !(*found)->matches_any_content : found.error().code == Errc::ambiguous_format;
+  if (image) {
+    return fail(
+        Errc::ambiguous_format,
+        fmt::format("{}: the content is that of an image, expected a raw disk to merge into",
+                    target.path.string()));
+  }
+  const u64 size = target.image->geometry().virtual_size;
+  if (size <= leaf_size) return {};
+  return fail(Errc::parent_size_mismatch,
+              fmt::format("{}: the raw disk has {} bytes, expected at most {} bytes as the child",
+                          target.path.string(), size, leaf_size));
+}
+
 /// A file with a second hard link outlives its removal: it may not lose its parent meanwhile.
 Status check_names(const MergePlan& plan, const MergeOptions& options) {
   if (options.force_siblings) return {};
@@ -83,6 +102,9 @@ Result<MergePlan> plan_merge(const MergeOptions& options) {
     }
     VDISK_ASSIGN(plan.layers.emplace_back(), describe(layer, options.open));
   }
+  if (plan.lowest().is_raw && !options.output) {
+    VDISK_TRY(check_raw_target(core.layers[plan.target], plan.leaf().size));
+  }
   VDISK_TRY(check_names(plan, options));
   return plan;
 }
@@ -94,8 +116,11 @@ std::size_t removed_layers(const MergePlan& plan, const MergeOptions& options) {
 
 Result<Dependents> find_dependents(const MergePlan& plan, const MergeOptions& options,
                                    FileSystem& file_system) {
-  ChildSearch search{
-      .parents = {}, .directories = {}, .roots = options.open.parent_roots, .ignored = {}};
+  ChildSearch search{.parents = {},
+                     .directories = {},
+                     .roots = options.open.parent_roots,
+                     .ignored = {},
+                     .parent_map = options.open.parent_map};
   for (std::size_t index = 0; index < plan.layers.size(); ++index) {
     search.ignored.push_back(plan.layers[index].id);
     if (index > plan.target) continue;

@@ -18,6 +18,7 @@ bool is_unresolved(const TreeImage& image) {
     case ParentState::none:
     case ParentState::found:
     case ParentState::outside:
+    case ParentState::raw:
     case ParentState::moved: break;
   }
   return image.fault.has_value();

@@ -196,7 +196,7 @@ typedef struct vdisk_tree_image {
   vdisk_status fault;    /**< why it cannot be opened; then only path and file_size are known */
   char format[16];       /**< "vhd", "vhdx" */
   char parent_state[16]; /**< "none", "found", "outside", "moved", "ambiguous", "different",
-                              "missing", "cyclic" */
+                              "missing", "cyclic", "raw" */
 } vdisk_tree_image;
 #define VDISK_TREE_IMAGE_INIT \
   {sizeof(vdisk_tree_image), NULL, 0, 0, 0, {0}, 0, 0, VDISK_SUCCESS, {0}, {0}}

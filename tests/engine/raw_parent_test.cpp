@@ -27,18 +27,19 @@ struct Family {
     child = add_child("child.vhd", "tap");
   }
 
-  [[nodiscard]] fs::path add_child(const std::string& name, const std::string& creator) const {
+  [[nodiscard]] fs::path add_child(const std::string& name, const std::string& creator,
+                                   const std::string& stated = ".\\base.img") const {
     test::VhdBuilder builder;
     builder.footer.disk_type = 4;
     builder.footer.creator_application = creator + std::string(4 - creator.size(), '\0');
     builder.footer.creator_version = 0x00010000;
     builder.footer.current_size = disk_size;
-    builder.locators = {{0x57327275, test::utf16le(".\\base.img")}};
+    builder.locators = {{0x57327275, test::utf16le(stated)}};
     builder.blocks[1] = {.data = filled(block, 2), .bitmap = {}};
     return put(name, builder.build());
   }
   fs::path put(const std::string& name, const std::vector<std::byte>& bytes) const {
-    const fs::path path = raw.parent_path() / name;
+    const fs::path path = (raw.parent_path() / name).lexically_normal();
     const auto file = place.files->create_beside(path).value();
     must(file->write_at(0, bytes));
     must(place.files->publish(*file, path, true));
@@ -121,6 +122,58 @@ TEST_CASE("other children of the raw disk are known by their paths, and refuse a
   const auto known = children_of(family.raw, options);
   REQUIRE(known);
   CHECK(*known == std::vector{family.child, sibling});
+}
+
+TEST_CASE("a sibling counts wherever the raw disk is, and when its paths lead nowhere") {
+  Family family;
+  const auto kept = family.raw;
+  const auto elsewhere = family.put("../raw/base.img", filled(disk_size, 1));
+  family.child = family.add_child("child.vhd", "tap", "..\\raw\\base.img");
+  for (const std::string stated : {"..\\raw\\base.img", ".\\gone.img"}) {
+    CAPTURE(stated);
+    family.raw = kept;
+    (void)family.add_child("sibling.vhd", "tap", stated);
+    family.raw = elsewhere;
+    const auto merged = family.merge_named();
+    REQUIRE_FALSE(merged);
+    CHECK(merged.error().code == Errc::has_children);
+    CHECK(merged.error().message.find("sibling.vhd") != std::string::npos);
+  }
+  family.raw = kept;
+  (void)family.add_child("sibling.vhd", "tap", ".\\base.img");  // another raw disk
+  family.raw = elsewhere;
+  const auto merged = family.merge_named();
+  CHECK_MESSAGE(merged, merged.error().message);
+}
+
+TEST_CASE("what cannot be the parent is not merged into: an image, or a larger disk") {
+  const Family family;
+  family.put("base.img", test::make_fixed_vhd(filled(disk_size - 512, 7)));
+  CHECK(family.merge_named().error().code == Errc::ambiguous_format);
+  family.put("base.img", filled(disk_size + 512, 7));
+  CHECK(family.merge_named().error().code == Errc::parent_size_mismatch);
+  CHECK(read(*Disk::open(family.child, family.named()), 0, block) == filled(block, 7));
+  family.put("base.img", filled(block, 7));  // a child may have grown
+  CHECK(family.merge_named());
+}
+
+TEST_CASE("a tree says that a parent is a raw disk, and relink leaves it alone") {
+  const Family family;
+  TreeOptions options;
+  options.directory = family.raw.parent_path();
+  options.open = family.place.options();
+  Progress progress;
+  const auto tree = image_tree(options, progress);
+  REQUIRE(tree);
+  REQUIRE(tree->images.size() == 1);
+  CHECK(tree->images[0].parent_state == ParentState::raw);
+  CHECK(name(ParentState::raw) == "raw");
+  RelinkOptions relinking;
+  relinking.directory = options.directory;
+  relinking.open = options.open;
+  const auto relinked = relink(relinking, progress);
+  REQUIRE(relinked);
+  CHECK(relinked->unresolved.empty());
 }
 
 TEST_CASE("children of a merged layer cannot be linked to a raw disk: it has no id") {

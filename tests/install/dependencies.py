@@ -3,7 +3,8 @@
 
     dependencies.py PACKAGE.deb...
 
-Fails when one of them is not installed. The packages of the files themselves are not printed.
+Fails when one of them is not installed. Versions are not compared. The packages of the files
+themselves are not printed.
 """
 import re
 import subprocess
@@ -45,7 +46,8 @@ def main():
     needs, providers = installed_packages()
     own = {said("dpkg-deb", "-f", file, "Package").strip() for file in files}
     waiting = [names for file in files
-               for names in names_in(said("dpkg-deb", "-f", file, "Depends"))]
+               for field in ("Pre-Depends", "Depends")
+               for names in names_in(said("dpkg-deb", "-f", file, field))]
     found = set()
     while waiting:
         names = waiting.pop()

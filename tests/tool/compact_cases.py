@@ -116,6 +116,10 @@ class Compact(ToolCase):
                 self.assertEqual(os.path.getmtime(self.path(file)), 10**9)
                 self.ok("check", "child.vhd", "--chain")
                 os.remove(self.path(file))
+        self.ok("create", "full.vhd", "--size", "8M")
+        os.utime(self.path("full.vhd"), ns=(10**18 + 777, 10**18 + 777))
+        self.ok("compact", "full.vhd")  # nothing to do, and nothing is done
+        self.assertEqual(os.stat(self.path("full.vhd")).st_mtime_ns, 10**18 + 777)
         file, _ = self.make_with_zeros("vhdx dynamic")  # its children know an id
         os.utime(self.path(file), (10**9, 10**9))
         self.ok("compact", file)

@@ -238,9 +238,18 @@ class OtherPrograms(ToolCase):
         self.raw_child()
         error = self.error_of(2, "hash", "child.vhd")
         self.assertIn("a raw disk, which has no identity", error)
-        self.assertIn("hint: --parent FILE names the parent", error)
+        self.assertIn("hint: if it is PATH's own parent, --parent FILE names it", error)
         self.assertIn(b"child.vhd  vhd differencing, 8 MiB; parent is a raw disk: opens only with "
                       b"--parent\n", self.ok("tree", "."))
+        self.assertEqual(self.json_of("tree", ".")["images"][-1]["parent"]["state"], "raw")
+        self.assertIs(self.json_of("info", "child.vhd")["parent"]["raw"], True)
+        self.assertIn(b"a raw disk, opened only when --parent names it",
+                      self.ok("info", "child.vhd"))
+        self.ok("create", "image.vhd", "--size", "8M")
+        before = self.read_file("image.vhd")
+        self.assertIn("hint: name the right file with --parent",
+                      self.error_of(2, "merge", "child.vhd", "--parent", "image.vhd"))
+        self.assertEqual(self.read_file("image.vhd"), before)
         named = ("--parent", "base.vhd")
         self.assertEqual(self.ok("read", "child.vhd", "--length", "12", *named), b"of the child")
         self.assertEqual(self.ok("read", "child.vhd", "--offset", "4096", "--length", "7", *named),

@@ -59,7 +59,12 @@ struct Subject {
 };
 constexpr Subject subjects[] = {
     {Errc::parent_access_denied, "a raw disk",
-     "--parent FILE names the parent; be sure that it is the right one, as nothing can check it"},
+     "if it is PATH's own parent, --parent FILE names it, and nothing can check that; otherwise "
+     "rebase the child to a VHD that was made of the raw disk"},
+    {Errc::ambiguous_format, "a raw disk to merge into",
+     "name the right file with --parent; merge CHILD --output NEW leaves this one as it is"},
+    {Errc::parent_size_mismatch, "the raw disk has",
+     "name the right file with --parent; merge CHILD --output NEW leaves this one as it is"},
     {Errc::unsupported, "batmap",
      "convert PATH NEW copies the disk into an image without one; --format vhd keeps it a VHD"},
     {Errc::wrong_state, "saved state",
@@ -116,6 +121,9 @@ std::optional<std::string> hint_for(const Error& error, std::string_view verb) {
     return "the source is another disk than before; nothing was kept, begin anew";
   if (error.code == Errc::cannot_shrink && (verb == "shrink" || verb == "resize"))
     return "--allow-data-loss cuts it off all the same";
+  if (error.code == Errc::parent_mismatch && verb == "rebase")
+    return "--force-identity takes another disk that reads the same; --old-parent FILE names the "
+           "present parent for the comparison";
   if (error.code == Errc::has_children) return hint_about_children(verb);
   if (verb == "merge" && error.message.find(removing) != std::string::npos)
     return "the merge itself is done; what could not be removed is not needed any more";

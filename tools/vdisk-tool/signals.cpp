@@ -61,7 +61,7 @@ extern "C" void note_signal(int number) {
 void take(int number) {
   struct sigaction action{};
   action.sa_handler = note_signal;  // without SA_RESTART: a read from a pipe ends
-  sigemptyset(&action.sa_mask);
+  sigfillset(&action.sa_mask);      // one at a time
   sigaction(number, &action, nullptr);
 }
 

@@ -22,6 +22,7 @@ enum class ParentState {
   different,  ///< where the image says stands another disk, and no file has the identity
   missing,    ///< nowhere
   cyclic,     ///< the image is an ancestor of itself
+  raw,        ///< a raw disk, which has no identity: it is opened only when the caller names it
 };
 /// Stable lower-case name.
 [[nodiscard]] std::string_view name(ParentState state) noexcept;

@@ -69,7 +69,10 @@ Json parent_document(const Layer& layer) {
     paths.push_back({{"kind", path.kind}, {"path", path.path}});
   Json id = nullptr;
   if (!parent->accepted_ids.empty()) id = to_string(parent->accepted_ids.front());
-  return {{"id", id}, {"paths", paths}, {"resolved", or_null(layer.resolved_parent, text_of)}};
+  return {{"id", id},
+          {"paths", paths},
+          {"raw", parent->parent_is_raw},
+          {"resolved", or_null(layer.resolved_parent, text_of)}};
 }
 
 Json geometry_document(const Chs& chs) {
@@ -126,7 +129,11 @@ void print_row(std::string_view key, std::string_view value) {
 void print_parent(const Layer& layer) {
   const auto& parent = layer.info.image.parent;
   if (!parent) return;
-  for (const auto& id : parent->accepted_ids) print_row("parent id", to_string(id));
+  if (parent->parent_is_raw) {
+    print_row("parent", "a raw disk, opened only when --parent names it");
+  } else {
+    for (const auto& id : parent->accepted_ids) print_row("parent id", to_string(id));
+  }
   for (const auto& path : parent->paths)
     print_row("parent path", fmt::format("{} ({})", escaped(path.path), escaped(path.kind)));
   if (layer.resolved_parent) print_row("parent found", escaped(text_of(*layer.resolved_parent)));

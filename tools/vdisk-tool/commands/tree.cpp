@@ -105,8 +105,6 @@ class Drawing {
   }
 
   [[nodiscard]] std::string describe_parent(const TreeImage& image) const {
-    const auto& link = image.info.parent;
-    if (link && link->parent_is_raw) return "; parent is a raw disk: opens only with --parent";
     switch (image.parent_state) {
       case ParentState::none:
       case ParentState::found: return {};
@@ -120,6 +118,7 @@ class Drawing {
         return fmt::format("; parent is another disk now: {}", names(image.candidates));
       case ParentState::missing: return describe_missing(image);
       case ParentState::cyclic: return "; its own ancestor";
+      case ParentState::raw: return "; parent is a raw disk: opens only with --parent";
     }
     return {};
   }
