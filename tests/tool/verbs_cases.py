@@ -111,7 +111,7 @@ class Info(ToolCase):
         self.ok("snapshot", "base.vhdx", "child.vhdx")
         os.rename(self.path("base.vhdx"), self.path("moved.vhdx"))
         parent = self.json_of("info", "child.vhdx")["parent"]
-        self.assertEqual(set(parent), {"id", "paths", "resolved"})
+        self.assertEqual(set(parent), {"id", "paths", "raw", "resolved"})
         self.assertIsNone(parent["resolved"])
         self.assertIn({"kind": "relative_path", "path": ".\\base.vhdx"}, parent["paths"])
         self.refused(2, "info", "child.vhdx", "--chain")
